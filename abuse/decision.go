@@ -1,0 +1,193 @@
+package abuse
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// ruleNone is the Rule of a decision that no rule made.
+const ruleNone = "none"
+
+// Decision is what to do about an account, and why. It holds no identifier, but
+// for the account reference that the caller gave. All times are in UTC. The zero
+// Decision is no decision.
+type Decision struct {
+	// ID is a UUID of version 8, a digest of evidence, policy and time: deciding
+	// the same again gives the same id.
+	ID      uuid.UUID `json:"decision"`
+	Account string    `json:"account"`
+	Action  Action    `json:"action"`
+	Scope   Scope     `json:"scope"`
+	// Until is when the step ends by itself: as the rule says, and never after the
+	// signals that carry it expire. Zero if Action is [None], and only then: a step
+	// for ever needs a person with a name, and is not taken here.
+	Until time.Time `json:"until"` // in JSON null if zero
+	Mode  Mode      `json:"mode"`
+	// Automated is true: no person had a part in it. A caller who has one confirm
+	// the decision records it as false.
+	Automated  bool      `json:"automated"`
+	At         time.Time `json:"at"`     // when it was made
+	Rule       string    `json:"rule"`   // the id of the rule, or "none"
+	PolicyHash Digest    `json:"policy"` // as of [Policy.Hash]
+	// Matched are the kinds of identifier by which signals matched, ascending.
+	Matched []hashing.Kind `json:"matched"`
+	// Signals carried the step, ascending; where Action is None, all that were
+	// weighed. If one is withdrawn, decide again.
+	Signals     []uuid.UUID `json:"signals"`
+	Reason      string      `json:"reason"` // one sentence: why
+	Undo        string      `json:"undo"`   // one sentence: what ends or changes it
+	Explanation Explanation `json:"explanation"`
+}
+
+// Explanation is how a decision came about, in full.
+type Explanation struct {
+	Signals    []Weighed     `json:"signals"`              // by partner and id
+	Holdings   []Holding     `json:"holdings"`             // as used, by kind
+	Rules      []RuleOutcome `json:"rules"`                // those that were tried, in order
+	Unknown    []string      `json:"unknown,omitempty"`    // what was not known, such as "phone since"
+	Unreadable int           `json:"unreadable,omitempty"` // signals that could not be read
+}
+
+// RuleOutcome is one rule that was tried.
+type RuleOutcome struct {
+	Rule   string      `json:"rule"`
+	Action Action      `json:"action"`
+	Met    Truth       `json:"met"`    // Yes for the last at most
+	Signal uuid.UUID   `json:"signal"` // the signal that came nearest to meeting it
+	Leaves []LeafValue `json:"leaves"` // for that signal
+}
+
+// LeafValue is one condition of a rule and what it came to.
+type LeafValue struct {
+	Leaf    Leaf  `json:"leaf"`
+	Have    int   `json:"have,omitempty"`     // of a measured leaf; for a step, the cap
+	AtLeast int   `json:"at_least,omitempty"` // what the rule asks; for a step, its own
+	Value   Truth `json:"value"`
+}
+
+// MarshalJSON gives an object whose text depends on nothing but the decision.
+func (d Decision) MarshalJSON() ([]byte, error) {
+	type fields Decision
+	if d.Until.IsZero() {
+		return json.Marshal(struct {
+			fields
+			Until *time.Time `json:"until"`
+		}{fields: fields(d)})
+	}
+	return json.Marshal(fields(d))
+}
+
+// Text explains the decision to a person, in lines of plain text that depend on
+// nothing but the decision.
+func (d Decision) Text() string {
+	b := make(lines, 0, 2048)
+	b.line("decision ", d.ID.String(), " at ", instant(d.At))
+	b.line("  account ", strconv.Quote(d.Account))
+	step := "  action " + d.Action.String() + " (" + d.Scope.String() + "), " + d.Mode.String()
+	if !d.Until.IsZero() {
+		step += ", until " + instant(d.Until)
+	}
+	b.line(step)
+	b.line("  rule ", d.Rule, " of policy ", d.PolicyHash.String()[:16])
+	b.line("  why: ", d.Reason)
+	b.line("  undo: ", d.Undo)
+	b.explanation(&d.Explanation)
+	return string(b)
+}
+
+type lines []byte
+
+func (b *lines) line(parts ...string) {
+	for _, p := range parts {
+		*b = append(*b, p...)
+	}
+	*b = append(*b, '\n')
+}
+
+func (b *lines) explanation(e *Explanation) {
+	for i := range e.Signals {
+		b.signal(&e.Signals[i])
+	}
+	for _, h := range e.Holdings {
+		since, accounts := "unknown", "unknown"
+		if !h.Since.IsZero() {
+			since = instant(h.Since)
+		}
+		if h.Accounts > 0 {
+			accounts = strconv.Itoa(h.Accounts)
+		}
+		b.line("holding ", h.Kind.String(), ": since ", since, ", verified ", h.Verified.String(), ", accounts ", accounts)
+	}
+	for _, r := range e.Rules {
+		b.line("rule ", r.Rule, " (", r.Action.String(), "): ", r.Met.String(), ", nearest signal ", r.Signal.String())
+		for _, l := range r.Leaves {
+			b.line("  ", l.String())
+		}
+	}
+	for _, u := range e.Unknown {
+		b.line("unknown: ", u)
+	}
+	if e.Unreadable > 0 {
+		b.line("unreadable signals: ", strconv.Itoa(e.Unreadable))
+	}
+}
+
+func (b *lines) signal(w *Weighed) {
+	s := &w.Signal
+	b.line("signal ", s.ID.String(), " revision ", strconv.FormatUint(s.Revision, 10), " from ", w.From, ", origin ", s.Origin)
+	b.line("  ", s.Class.String(), " ", s.Category.String(), ", confidence ", strconv.Itoa(s.Confidence),
+		", severity ", s.Severity.String(), ", review ", s.Review.String(), ", ", countReports(s.Reports))
+	observed := "unknown"
+	if !s.LastObserved.IsZero() {
+		observed = instant(s.FirstObserved) + " to " + instant(s.LastObserved)
+	}
+	b.line("  observed ", observed, ", valid until ", instant(s.ValidUntil), ", permits ", s.Permitted.String())
+	b.line("  phone ", w.Phone.String(), ", device ", w.Device.String(), ", corroborated ", w.Corroborated.String(),
+		", at most ", w.Cap.String())
+	for _, f := range w.Findings {
+		about := ""
+		if f.Kind != 0 {
+			about = " (" + f.Kind.String() + ")"
+		}
+		b.line("  guard ", f.Guard.String(), about, ": ", f.Spoke.String(), ", leaves ", f.Cap.String())
+	}
+}
+
+// String gives the leaf as in "confidence 92, asked 80: yes".
+func (l LeafValue) String() string {
+	number := strconv.Itoa
+	switch l.Leaf {
+	case LeafStep:
+		number = func(n int) string { return Action(n).String() }
+	case LeafSeverity:
+		number = func(n int) string { return Severity(n).String() }
+	}
+	s := l.Leaf.String()
+	if l.Leaf == LeafStep || l.Leaf.measured() {
+		have := number(l.Have)
+		if l.Leaf == LeafReports && l.Have == 0 {
+			have = "unknown"
+		}
+		s += " " + have + ", asked " + number(l.AtLeast)
+	}
+	return s + ": " + l.Value.String()
+}
+
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+func countReports(n uint32) string {
+	switch n {
+	case 0:
+		return "reports unknown"
+	case 1:
+		return "1 report"
+	}
+	return strconv.FormatUint(uint64(n), 10) + " reports"
+}

@@ -1,0 +1,120 @@
+package hashing_test
+
+import (
+	"crypto/sha256"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+func TestIdentifierIsAValue(t *testing.T) {
+	byID := map[hashing.Identifier]string{}
+	var all []hashing.Identifier
+	for _, d := range devices {
+		id := parse(t, d.kind, d.text)
+		byID[id] = d.name
+		all = append(all, id)
+		assert.Equal(t, d.kind, id.Kind())
+		assert.Equal(t, d.kind.Scope(), id.Scope())
+		assert.False(t, id.IsZero())
+	}
+	assert.Len(t, byID, len(devices)-1, "the IMEI and its IMEISV are one device")
+	assert.Equal(t, "AndroidID", byID[parse(t, hashing.AndroidID, "7C3E91F05AB2D846")])
+
+	slices.SortFunc(all, hashing.Identifier.Compare)
+	assert.True(t, slices.IsSortedFunc(all, hashing.Identifier.Compare))
+	for i, a := range all {
+		for j, b := range all {
+			assert.Equal(t, a == b, a.Compare(b) == 0, "%d %d", i, j)
+			assert.Equal(t, a.Compare(b) < 0, b.Compare(a) > 0, "%d %d", i, j)
+		}
+	}
+}
+
+func TestZeroIdentifier(t *testing.T) {
+	var zero hashing.Identifier
+	assert.True(t, zero.IsZero())
+	assert.Zero(t, zero.Kind())
+	assert.Zero(t, zero.Scope())
+	assert.Equal(t, "hashing.Identifier(invalid)", zero.String())
+	assert.NotEqual(t, zero, parse(t, hashing.AndroidID, "7c3e91f05ab2d846"))
+}
+
+// TestDigestModel: the digest is what the documentation says, no two contexts and
+// no two kinds give the same.
+func TestDigestModel(t *testing.T) {
+	id := parse(t, hashing.IMEI, "351829407361952")
+	for _, context := range []string{"", "a", "agreement", string(make([]byte, 1000))} {
+		in := "hueandcry/digest/v1" + "\x02" + "35182940736195\x00\x00" +
+			"\x00\x00\x00\x00\x00\x00" + string([]byte{byte(len(context) >> 8), byte(len(context))}) + context
+		assert.Equal(t, sha256.Sum256([]byte(in)), id.Digest([]byte(context)))
+	}
+	seen := map[[32]byte]bool{}
+	for _, context := range []string{"", "\x00", "a", "aa"} {
+		for _, id := range []hashing.Identifier{
+			parse(t, hashing.AndroidID, "7c3e91f05ab2d846"), parse(t, hashing.InstallID, "7c3e91f05ab2d846"),
+		} {
+			seen[id.Digest([]byte(context))] = true
+		}
+	}
+	assert.Len(t, seen, 8)
+}
+
+func TestKinds(t *testing.T) {
+	scopes := map[hashing.Kind]hashing.Scope{
+		hashing.Phone: hashing.ScopeGlobal, hashing.IMEI: hashing.ScopeGlobal, hashing.MEID: hashing.ScopeGlobal,
+		hashing.AdvertisingID: hashing.ScopeGlobal, hashing.VendorID: hashing.ScopeVendor,
+		hashing.AndroidID: hashing.ScopeApp, hashing.InstallID: hashing.ScopeFamily,
+	}
+	valid := 0
+	for n := range 256 {
+		k := hashing.Kind(n)
+		assert.Equal(t, scopes[k], k.Scope(), k)
+		assert.Equal(t, k.Valid() && k != hashing.Phone, k.Device(), k)
+		text, err := k.MarshalText()
+		parsed, parseErr := hashing.ParseKind(k.String())
+		if !k.Valid() {
+			assert.Error(t, err)
+			assert.Equal(t, "invalid", k.String())
+			assert.ErrorIs(t, parseErr, hashing.ReasonUnknownKind)
+			continue
+		}
+		valid++
+		require.NoError(t, err)
+		require.NoError(t, parseErr)
+		assert.Equal(t, k, parsed)
+		var back hashing.Kind
+		require.NoError(t, back.UnmarshalText(text))
+		assert.Equal(t, k, back)
+	}
+	assert.Equal(t, len(scopes), valid)
+	_, err := hashing.ParseKind("IMEI")
+	assert.ErrorIs(t, err, hashing.ReasonUnknownKind)
+	assert.NotContains(t, err.Error(), "IMEI")
+}
+
+// TestConcurrentUse is for the race detector: process keys are drawn once, the work
+// space is shared.
+func TestConcurrentUse(t *testing.T) {
+	id := parse(t, hashing.AndroidID, "7c3e91f05ab2d846")
+	key := hashing.NewKey()
+	digest, token := id.Digest(nil), key.Token(id)
+	done := make(chan bool)
+	for range 8 {
+		go func() {
+			ok := true
+			for range 500 {
+				same, err := hashing.ParseDevice(hashing.AndroidID, "7c3e91f05ab2d846")
+				ok = ok && err == nil && same == id && same.Digest(nil) == digest && key.Token(same) == token
+			}
+			done <- ok
+		}()
+	}
+	for range 8 {
+		assert.True(t, <-done)
+	}
+}

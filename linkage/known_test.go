@@ -1,0 +1,84 @@
+package linkage_test
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage"
+	"github.com/hueandcry/hueandcry/linkage/linkagetest"
+)
+
+// fixedParties always holds the same keys and the same agreement.
+func fixedParties(t testing.TB) *linkagetest.Parties {
+	seed := func(name string) []byte { s := sha256.Sum256([]byte(name)); return s[:] }
+	p := linkagetest.NewParties()
+	p.Transmitter, p.Receiver = ed25519.NewKeyFromSeed(seed("transmitter")), ed25519.NewKeyFromSeed(seed("receiver"))
+	p.Agreement.Transmitter.Key = p.Transmitter.Public().(ed25519.PublicKey)
+	p.Agreement.Receiver.Key = p.Receiver.Public().(ed25519.PublicKey)
+	p.Agreement.ID = uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d")
+	p.Sign()
+	var err error
+	p.Key, err = hashing.KeyFromSecret(seed("key"))
+	require.NoError(t, err)
+	return p
+}
+
+// Every byte of a small session is pinned: identifiers, keys, randomness and
+// time being fixed, a change here is a change of the protocol, which partners
+// who have not made it would not understand. It needs a new version of the wire
+// or of a label, and a line in the changelog.
+func TestSessionKnownAnswer(t *testing.T) {
+	p := fixedParties(t)
+	digest := p.Agreement.Digest()
+	require.Equal(t, "14300695a8790a97d0abc110f3ec5a43222bf3cba5512a8501ea64087d4e59b1", hex.EncodeToString(digest[:]))
+
+	w := &world{
+		[]linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{phone(t, 1)}}},
+		[]linkage.Flagged{{ID: uuid.UUID{1}, Sequence: 1, Identifiers: []hashing.Identifier{phone(t, 1)}, Label: []byte("label")}},
+	}
+	ctx := linkagetest.FixedRandom(linkagetest.AllowPlain(t.Context()), "known answer")
+	tc, rc := p.TransmitterConfig(), p.ReceiverConfig()
+	tc.Now = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	rc.Now = tc.Now
+	pub, err := linkage.Publish(ctx, tc, linkagetest.Source(w.signals))
+	require.NoError(t, err)
+	tConn, rConn := linkagetest.Pipe()
+	record := &linkagetest.Recorder{Conn: rConn}
+	o := run(ctx, tConn, record, tc, rc, pub, linkagetest.Source(w.accounts))
+	requireJoin(t, w, o)
+	for _, c := range []struct {
+		bytes []byte
+		want  string
+	}{{record.Sent(), "6a83bb889decb51b1171cbacc0a7c7f8050055b8453a91b96cce8a9179bbb47a"}, {record.Received(), "f1f4b84a867c752821c729ec1582cbbdfe820c1dc85107864087982e506a7173"}} {
+		sum := sha256.Sum256(c.bytes)
+		require.Equal(t, c.want, hex.EncodeToString(sum[:]))
+	}
+}
+
+func BenchmarkSession(b *testing.B) {
+	p := linkagetest.NewParties()
+	var w world
+	for i := range uint64(2000) {
+		w.accounts = append(w.accounts, linkage.Account{Ref: string(rune(i)), Identifiers: []hashing.Identifier{device(b, hashing.InstallID, i)}})
+	}
+	for i := range uint64(200) {
+		w.signals = append(w.signals, linkage.Flagged{ID: uuid.UUID{1, byte(i)}, Identifiers: []hashing.Identifier{device(b, hashing.InstallID, 10*i)}})
+	}
+	ctx := linkagetest.AllowPlain(b.Context())
+	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkagetest.Source(w.signals))
+	require.NoError(b, err)
+	for b.Loop() {
+		tConn, rConn := linkagetest.Pipe()
+		o := run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+		require.NoError(b, o.errReceiver)
+		require.Len(b, o.matches, 200)
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/2000, "us/account")
+}

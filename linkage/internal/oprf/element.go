@@ -85,7 +85,7 @@ func decode(a *affine, b []byte) bool {
 	a.y.Multiply(&u1, &denY)
 	t.Multiply(&a.x, &a.y)
 	zero := new(field.Element)
-	// The identity is encoded by zero alone; y is zero for no encoding that the RFC takes.
+	// The last condition is ours and not the RFC's: zero is the encoding of the identity.
 	return square == 1 && t.IsNegative() == 0 && a.y.Equal(zero) == 0 && s.Equal(zero) == 0
 }
 

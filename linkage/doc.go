@@ -1,0 +1,41 @@
+// Package linkage finds which identifiers two services share, and tells nobody
+// anything else. One of them, the transmitter, has flagged accounts; the other,
+// the receiver, learns which of its own accounts are meant, and reads what is
+// said about them.
+//
+// Most callers need three names. The transmitter calls [Publish] once and
+// [Transmit] for each session; the receiver calls [Receive]. What they may do is
+// in an [Agreement] that both have signed.
+//
+//	receiver                                        transmitter
+//	accounts with identifiers x                     signals about identifiers y
+//
+//	                                                F = PRF(key, y)
+//	                                                record = tag(F) ‖ seal(F, label)
+//	          <--- records, sorted by tag ------------
+//	blind x
+//	          ---- blinded x, a thousand at a time --->
+//	                                                evaluate with the key, prove
+//	          <--- evaluated, with a proof -----------
+//	check, unblind: F = PRF(key, x)
+//	look tag(F) up; open the label
+//
+// PRF is the partially oblivious pseudorandom function of RFC 9497 (POPRF,
+// ristretto255-SHA512): the transmitter holds the key and does not see x, the
+// receiver learns F for what it has enrolled and for nothing else. Its public
+// input is the digest of the agreement, the epoch and the kind of identifier: so
+// tags of other partners, purposes, months and kinds are unrelated.
+//
+// The transmitter learns how many identifiers of each kind were enrolled. The
+// receiver learns how many records there are, which of them are of one signal, and
+// what is said about identifiers that its accounts hold. Neither learns an
+// identifier that it did not have.
+//
+// What the cryptography does not stop: a receiver who enrols numbers that are no
+// account's, and a transmitter who publishes signals about guesses and watches
+// what happens. The caps of the agreement bound both; SECURITY.md says what
+// remains.
+//
+// A session ends with a result or with an [*Error], never with half of either. It
+// leaves no goroutine behind, and its context can end it at any point.
+package linkage

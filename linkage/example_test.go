@@ -1,0 +1,81 @@
+package linkage_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage"
+	"github.com/hueandcry/hueandcry/linkage/linkagetest"
+)
+
+// A messenger tells a network of the same family about one account, by the phone
+// number and the device that it has there.
+func Example() {
+	ctx := context.Background()
+	parties := linkagetest.NewParties() // an agreement that both have signed
+	serverTLS, clientTLS := linkagetest.TLS()
+	messenger, network := linkagetest.Pipe()
+
+	parse := hashing.PhoneParser{Region: "US", Fiction: true}
+	number, _ := parse.Parse("(650) 555-0142")
+	device, _ := hashing.ParseDevice(hashing.InstallID, "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25")
+	signals := []linkage.Flagged{{
+		ID:          uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d"),
+		Identifiers: []hashing.Identifier{number, device},
+		Label:       []byte("sends malicious links"),
+	}}
+	go func() {
+		publication, err := linkage.Publish(ctx, parties.TransmitterConfig(), linkagetest.Source(signals))
+		if err == nil {
+			_, err = linkage.Transmit(ctx, tls.Server(messenger, serverTLS), parties.TransmitterConfig(), publication)
+		}
+		if err != nil {
+			fmt.Println(err)
+		}
+	}()
+
+	same, _ := parse.Parse("+1 650 555 0142")
+	other, _ := parse.Parse("+1 650 555 0143")
+	accounts := []linkage.Account{
+		{Ref: "anna", Identifiers: []hashing.Identifier{other}},
+		{Ref: "boris", Identifiers: []hashing.Identifier{same}},
+	}
+	matches, summary, err := linkage.Receive(ctx, tls.Client(network, clientTLS), parties.ReceiverConfig(), linkagetest.Source(accounts))
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, m := range matches {
+		fmt.Printf("%s, by %v: %s\n", m.Account, m.Signals[0].Kinds, m.Signals[0].Label)
+	}
+	fmt.Println(summary.Identifiers, "identifiers enrolled,", summary.Records, "records published")
+	// Output:
+	// boris, by [phone]: sends malicious links
+	// 2 identifiers enrolled, 2 records published
+}
+
+// An agreement is written by one party, sent as JSON, and signed by both.
+func ExampleAgreement_Validate() {
+	agreement := linkagetest.NewParties().Agreement
+	agreement.LabelBytes = 100
+	agreement.Limits.Records = 0
+	fmt.Println(agreement.Validate())
+	// Output:
+	// linkage: agreement: label_bytes: must be 64, 256 or 1024
+	// linkage: agreement: limits.records: must be 1 to 1099511627776
+}
+
+// Scoped identifiers are the same at both services only within one vendor.
+func ExampleAgreement_Admits() {
+	agreement := linkagetest.NewParties(func(a *linkage.Agreement) {
+		a.SameVendor, a.Kinds = false, []hashing.Kind{hashing.Phone}
+	}).Agreement
+	fmt.Println(agreement.Admits(hashing.Phone))
+	fmt.Println(agreement.Admits(hashing.VendorID))
+	// Output:
+	// <nil>
+	// linkage: vendor_id is not matched: its values are the same only within one vendor, which the services do not share
+}

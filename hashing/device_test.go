@@ -200,7 +200,11 @@ func TestUUIDCases(t *testing.T) {
 
 // TestDeviceLosses measures how many genuine identifiers the patterns cost.
 func TestDeviceLosses(t *testing.T) {
-	const n, seed = 1_000_000, 20261123
+	const seed = 20261123
+	n := 1_000_000
+	if raceEnabled || testing.Short() {
+		n /= 10
+	}
 	t.Logf("seed %d, %d of each", seed, n)
 	for i, kind := range []struct {
 		name string
@@ -219,11 +223,12 @@ func TestDeviceLosses(t *testing.T) {
 			u[6], u[8] = u[6]&15|0x40, u[8]&63|0x80
 			return u.String()
 		}},
-		{"IMEI, random type and serial", hashing.IMEI, n / 300, func(r *rand.Rand) string {
+		// TestIMEISerialLosses counts these exactly; here is room for chance.
+		{"IMEI, random type and serial", hashing.IMEI, n / 200, func(r *rand.Rand) string {
 			body := []string{"01", "35", "86"}[r.IntN(3)]
 			return withLuhn(fmt.Sprintf("%s%06d%06d", body, r.IntN(1e6), r.IntN(1e6)))
 		}},
-		{"MEID, random", hashing.MEID, n / 2000, func(r *rand.Rand) string {
+		{"MEID, random", hashing.MEID, n / 1000, func(r *rand.Rand) string {
 			return fmt.Sprintf("A%013x", r.Uint64()>>12)
 		}},
 	} {

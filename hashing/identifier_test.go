@@ -92,6 +92,14 @@ func TestKinds(t *testing.T) {
 		assert.Equal(t, k, back)
 	}
 	assert.Equal(t, len(scopes), valid)
+	names := map[hashing.Scope]string{1: "global", 2: "vendor", 3: "app", 4: "family"}
+	for n := range 256 {
+		want, ok := names[hashing.Scope(n)]
+		if !ok {
+			want = "invalid"
+		}
+		assert.Equal(t, want, hashing.Scope(n).String())
+	}
 	_, err := hashing.ParseKind("IMEI")
 	assert.ErrorIs(t, err, hashing.ReasonUnknownKind)
 	assert.NotContains(t, err.Error(), "IMEI")

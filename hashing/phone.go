@@ -123,10 +123,10 @@ func library(digits, region string) (line, Reason) {
 		return line{int(n.GetCountryCode()), phonenumbers.GetNationalSignificantNumber(&n)}, ""
 	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
 		return line{}, ReasonNoCountry
-	case len(digits) <= longestService:
+	case len(digits) <= longestService && digits[0] != '+':
 		return line{}, ReasonShortCode
 	default:
-		return line{}, ReasonLength // all that is left are too few or too many digits
+		return line{}, ReasonLength // nothing else can be wrong with digits
 	}
 }
 
@@ -165,7 +165,7 @@ func (p PhoneParser) identify(l line, parsed bool) (Identifier, Reason) {
 // form has to be itself, this goes on until nothing changes. What has no possible
 // length is left as it is and never made possible by taking off more.
 func settle(l line, parsed bool) (line, Reason) {
-	const rounds = 4 // two do for all that people write
+	const rounds = maxDialed // each takes off a digit at least; people need two
 	var reason Reason
 	if !parsed {
 		if l, reason = stripTrunk(l); reason != "" {
@@ -190,9 +190,9 @@ func settle(l line, parsed bool) (line, Reason) {
 
 // stripTrunk does what libphonenumber does to a number behind its calling code. The
 // library need not be asked where none of the country's prefixes is in sight, which
-// is nearly always.
+// is nearly always so.
 func stripTrunk(l line) (line, Reason) {
-	if !plans()[l.code].trunk.matchesPrefix(l.nsn) {
+	if !plans()[l.code].mayStrip(l.nsn) {
 		return l, ""
 	}
 	return library("+"+strconv.Itoa(l.code)+l.nsn, "")

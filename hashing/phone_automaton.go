@@ -2,6 +2,7 @@ package hashing
 
 import (
 	"encoding/binary"
+	"iter"
 	"regexp/syntax"
 	"slices"
 )
@@ -111,19 +112,18 @@ func (a *automaton) matches(digits string) bool {
 	return a.accept[s]
 }
 
-// matchesPrefix reports whether one digit or more at the start are matched.
-func (a *automaton) matchesPrefix(digits string) bool {
-	if a == nil {
-		return false
-	}
-	s := int16(1)
-	for i := 0; i < len(digits); i++ {
-		if s = a.next[s][digits[i]-'0']; s == 0 {
-			return false
+// prefixes gives the lengths, from one on, of the beginnings of digits that are
+// matched.
+func (a *automaton) prefixes(digits string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if a == nil {
+			return
 		}
-		if a.accept[s] {
-			return true
+		s := int16(1)
+		for i := 0; i < len(digits); i++ {
+			if s = a.next[s][digits[i]-'0']; s == 0 || a.accept[s] && !yield(i+1) {
+				return
+			}
 		}
 	}
-	return false
 }

@@ -2,6 +2,15 @@ package hashing
 
 import "strings"
 
+// slight is the most digits behind a mark that could mean something else. Before
+// such a mark there must be digits enough for a whole number: in +4930x123 the x may
+// as well be a digit that somebody hides.
+const (
+	slight      = 9
+	wholeNumber = 6
+	anyNumber   = 3
+)
+
 // extensionMarks are the ways to say that an extension follows, as libphonenumber
 // knows them, with the most digits that it takes behind each: the less clear the
 // mark, the fewer. Longer marks stand before those that they end with.
@@ -11,8 +20,8 @@ var extensionMarks = []struct {
 }{
 	{";ext=", 20}, {"extension", 20}, {"extensio", 20}, {"extn", 20}, {"ext", 20},
 	{"xtension", 20}, {"xtensio", 20}, {"xtn", 20}, {"xt", 20}, {"доб", 20}, {"anexo", 20},
-	{"int", 9}, {"x", 9}, {"#", 9}, {"~", 9},
-	{";", 15}, {",,", 15}, {",", 9},
+	{"int", slight}, {"x", slight}, {"#", slight}, {"~", slight},
+	{";", 15}, {",,", 15}, {",", slight},
 }
 
 // cutExtension takes an extension off the end of a folded text. What it does not
@@ -30,42 +39,36 @@ func cutExtension(s string) string {
 	if digits == 0 {
 		return s
 	}
-	// 212-555-1234 - 503# needs no other mark.
-	if dashed := strings.TrimRight(number, "- "); hash && digits <= 6 && len(dashed) < len(number) && isNumber(dashed) {
-		return dashed
-	}
 	spaced := strings.TrimRight(number, " -,")
+	labelled := strings.TrimSuffix(spaced, ":")
+	if labelled == spaced {
+		labelled = strings.TrimSuffix(spaced, ".")
+	}
 	for _, m := range extensionMarks {
-		if digits > m.most {
-			continue
-		}
-		before := number
-		if m.mark[0] != ',' { // a comma is a mark itself, and may stand behind one
-			before = strings.TrimSuffix(spaced, ":")
-			if before == spaced {
-				before = strings.TrimSuffix(spaced, ".")
-			}
-		} else {
+		before := labelled
+		if m.mark[0] == ',' { // a comma may stand behind another mark, or be one
 			before = strings.TrimRight(number, " -")
 		}
-		if before, ok := strings.CutSuffix(before, m.mark); ok {
-			before = strings.TrimRight(before, " ,")
-			if isNumber(before) {
-				return before
-			}
+		need := anyNumber
+		if m.most == slight {
+			need = wholeNumber
 		}
+		if before, ok := strings.CutSuffix(before, m.mark); ok && digits <= m.most && hasDigits(before, need) {
+			return strings.TrimRight(before, " ,")
+		}
+	}
+	// 212-555-1234 - 503# has no other mark.
+	if dashed := strings.TrimRight(number, "- "); hash && digits <= 6 && len(dashed) < len(number) && hasDigits(dashed, wholeNumber) {
+		return dashed
 	}
 	return s
 }
 
-// isNumber reports whether s has digits enough to be a number that an extension
-// can follow.
-func isNumber(s string) bool {
-	n := 0
-	for _, r := range s {
-		if isDigit(r) {
-			n++
+func hasDigits(s string, need int) bool {
+	for i := 0; i < len(s) && need > 0; i++ {
+		if isDigit(rune(s[i])) {
+			need--
 		}
 	}
-	return n >= 3
+	return need <= 0
 }

@@ -29,7 +29,7 @@ func slowForm(digits string) (string, Reason) {
 				return "", ReasonShortCode
 			}
 			return "", ReasonLength
-		case round == 9:
+		case round == 40:
 			return "", ReasonMalformed
 		}
 		l := line{int(n.GetCountryCode()), phonenumbers.GetNationalSignificantNumber(n)}
@@ -192,11 +192,13 @@ func TestAutomatonAgreesWithRegexp(t *testing.T) {
 				digits = walk(r, a)
 			}
 			require.Equal(t, whole.MatchString(digits), a.matches(digits), "%s of %s", digits, pattern)
-			prefix := false
+			var prefixes []int
 			for i := 1; i <= len(digits); i++ {
-				prefix = prefix || whole.MatchString(digits[:i])
+				if whole.MatchString(digits[:i]) {
+					prefixes = append(prefixes, i)
+				}
 			}
-			require.Equal(t, prefix, a.matchesPrefix(digits), "%s of %s", digits, pattern)
+			require.Equal(t, prefixes, slices.Collect(a.prefixes(digits)), "%s of %s", digits, pattern)
 			if a.matches(digits) {
 				hits++
 			}
@@ -204,7 +206,8 @@ func TestAutomatonAgreesWithRegexp(t *testing.T) {
 	}
 	require.Greater(t, hits, 1000)
 	var none *automaton
-	require.False(t, none.matches("1") || none.matchesPrefix("1"))
+	require.False(t, none.matches("1"))
+	require.Empty(t, slices.Collect(none.prefixes("1")))
 	require.Panics(t, func() { newAutomaton("(") })
 }
 
@@ -267,7 +270,7 @@ func TestMatchRulesKeepTheirPromises(t *testing.T) {
 // oldSpellingKept lists the plans of which the library holds both spellings valid:
 // Argentina dials mobile lines with 9 still, Gabon's old numbers are in its tables
 // beside the new, and Brazil's too.
-func oldSpellingKept(code int) bool { return code == 54 || code == 241 }
+func oldSpellingKept(code int) bool { return code == 54 || code == 55 || code == 241 }
 
 func TestDigitValue(t *testing.T) {
 	n := 0

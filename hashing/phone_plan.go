@@ -22,6 +22,7 @@ const (
 type plan struct {
 	lengths   uint32     // bit n is set if lines with n national digits are possible
 	trunk     *automaton // prefixes that the library may take off a national number
+	rewrites  bool       // it may also put something in their place
 	premium   *automaton // all that is premium in a region of this code, and perhaps more
 	fiction   *automaton // reserved for films and examples
 	matchForm func(nsn string) string
@@ -43,6 +44,7 @@ var plans = sync.OnceValue(func() *[maxCode + 1]*plan {
 		if m.GetId() == phonenumbers.GetRegionCodeForCountryCode(code) {
 			// A number behind a plus is read by the rules of the main region.
 			out[code].trunk = newAutomaton(m.GetNationalPrefixForParsing())
+			out[code].rewrites = m.GetNationalPrefixTransformRule() != ""
 		}
 		if d := m.GetPremiumRate(); len(d.GetPossibleLength()) == 0 || d.GetPossibleLength()[0] > 0 {
 			premium[code] = append(premium[code], d.GetNationalNumberPattern())
@@ -86,6 +88,19 @@ func libraryNumber(l line) *phonenumbers.PhoneNumber {
 
 // possible reports whether lines with n national digits are possible.
 func (p *plan) possible(n int) bool { return n <= maxNational && p.lengths>>n&1 == 1 }
+
+// mayStrip reports whether the library could take something off a national number.
+// It does so only if what remains is no shorter than a line can be; a Russian number
+// in 812 does not lose its 8.
+func (p *plan) mayStrip(nsn string) bool {
+	for n := range p.trunk.prefixes(nsn) {
+		rest := len(nsn) - n
+		if p.rewrites || p.possible(rest) || p.lengths>>rest == 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // refuses says why a number cannot be a line, if so.
 func (p *plan) refuses(l line) Reason {

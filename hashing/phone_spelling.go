@@ -47,7 +47,7 @@ func readSpelling(text string) (spelling, Reason) {
 		return spelling{}, ReasonEmpty
 	}
 	s, masked := fold(text)
-	if masked {
+	if masked || hasRun(s, "---") || hasRun(s, "...") {
 		return spelling{}, ReasonMasked
 	}
 	var out spelling
@@ -92,7 +92,7 @@ func collect(s string, out spelling) (spelling, Reason) {
 	switch {
 	case letters > 0:
 		return spelling{}, ReasonLetters
-	case exes > 0, hashes > 0, strings.Contains(s, "---"), strings.Contains(s, "..."):
+	case exes > 0, hashes > 0:
 		return spelling{}, ReasonMasked
 	case strange > 0, total == 0:
 		return spelling{}, ReasonMalformed
@@ -101,6 +101,11 @@ func collect(s string, out spelling) (spelling, Reason) {
 	}
 	out.digits = string(digits)
 	return out, ""
+}
+
+// hasRun reports whether signs stand for hidden digits: three of them beside a digit.
+func hasRun(s, signs string) bool {
+	return strings.Contains(s, signs) && strings.ContainsAny(s, "0123456789")
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }

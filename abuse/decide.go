@@ -65,7 +65,7 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 	d.Signals = slices.Compact(d.Signals)
 	d.Explanation.Unknown = unknowns(&d.Explanation)
 
-	w := writer{policy: &policy, decision: &d, rule: rule, carriers: t.carriers}
+	w := writer{policy: &policy, decision: &d, rule: rule, carriers: t.carriers, text: make([]byte, 0, 512)}
 	w.lead = w.strongest()
 	d.Reason, d.Undo = w.reason(), w.undo()
 	return d
@@ -115,7 +115,7 @@ func sortedHoldings(holdings []Holding) []Holding {
 	}
 	sorted := make([]Holding, 0, len(holdings))
 	for _, h := range holdings {
-		h.Since, h.Accounts = h.Since.UTC().Round(0), max(h.Accounts, 0)
+		h.Since = h.Since.UTC().Round(0)
 		if h.Since.Year() > 9999 {
 			h.Since = time.Time{}
 		}

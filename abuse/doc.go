@@ -6,11 +6,12 @@
 // evidence under a [Policy] and returns a [Decision] that holds its reason, its
 // end and its undoing in plain words.
 //
-// A partner's word is evidence and not an order. Decide never acts on a signal
-// alone that this service knows nothing about, never disables for ever, never
-// reads what is unknown as if it were known, and does nothing itself: it has no
-// clock, no randomness, no store and no network. The caller carries a decision
-// out. No telephone number and no device identifier is anywhere in this package.
+// A partner's word is evidence and not an order. Decide goes no further than a
+// hurdle where this service does not itself know that the identifier is the
+// account's, never disables for ever, never takes the unknown for a no or a yes,
+// and does nothing itself: it has no clock, no randomness, no store and no
+// network, and the caller carries a decision out. No telephone number and no
+// device identifier is anywhere in this package.
 //
 //	linkage.Match      []Holding           Policy               time
 //	      |                |                  |                  |

@@ -17,6 +17,20 @@ type writer struct {
 	rule     *Rule // nil: none was met
 	carriers []int
 	lead     *Weighed // the signal to speak of; nil: there is none
+	text     []byte   // the sentence so far
+}
+
+func (w *writer) add(parts ...string) {
+	for _, p := range parts {
+		w.text = append(w.text, p...)
+	}
+}
+
+// done gives the sentence and begins another.
+func (w *writer) done() string {
+	s := string(w.text)
+	w.text = w.text[:0]
+	return s
 }
 
 // strongest picks the signal to speak of: of those that met the rule, or of all,
@@ -46,57 +60,56 @@ func (w *writer) strongest() *Weighed {
 }
 
 func (w *writer) reason() string {
-	b := make(sentence, 0, 512)
 	switch {
 	case w.lead == nil && w.decision.Explanation.Unreadable > 0:
-		b.add("No step taken: no signal about this account could be read")
+		w.add("No step taken: no signal about this account could be read")
 	case w.lead == nil:
-		b.add("No step taken: no signal is about this account")
+		w.add("No step taken: no signal is about this account")
 	case w.rule == nil && w.lead.Reach == None:
-		b.add("No step taken: ")
-		w.whyOut(&b)
-		w.others(&b)
+		w.add("No step taken: ")
+		w.whyOut()
+		w.others()
 	case w.rule == nil:
-		b.add("No step taken: no rule is met by the signal of ", w.lead.Signal.Origin, " (", w.lead.Signal.Category.String(), ", ")
-		w.strength(&b)
-		b.add(")")
-		w.holdsBack(&b)
+		w.add("No step taken: no rule is met by the signal of ", w.lead.Signal.Origin, " (", w.lead.Signal.Category.String(), ", ")
+		w.strength()
+		w.add(")")
+		w.holdsBack()
 	default:
-		w.step(&b)
-		b.add(" because ")
-		w.claim(&b)
-		w.about(&b)
+		w.step()
+		w.add(" because ")
+		w.claim()
+		w.about()
 		if w.rule.asks(LeafCorroborated) {
 			by := &w.decision.Explanation.Signals[w.lead.by].Signal
-			b.add(", and ", by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
+			w.add(", and ", by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
 		}
-		w.holdsBack(&b)
+		w.holdsBack()
 	}
-	b.add(".")
-	return string(b)
+	w.add(".")
+	return w.done()
 }
 
 var doneWords = []string{"", "", "Labelled", "Extra checks", "Limited", "Suspended", "Disabled"}
 var wouldWords = []string{"", "", "Would be labelled", "Would get extra checks", "Would be limited", "Would be suspended", "Would be disabled"}
 
-func (w *writer) step(b *sentence) {
+func (w *writer) step() {
 	words := wouldWords
 	if w.decision.Mode == Live {
 		words = doneWords
 	}
-	b.add(words[w.rule.Action], " ")
+	w.add(words[w.rule.Action], " ")
 	if lasts := w.decision.Until.Sub(w.decision.At); lasts == w.rule.For && lasts%day == 0 {
-		b.add("for ", count(int(lasts/day), "day"))
+		w.add("for ", count(int(lasts/day), "day"))
 	} else {
-		b.add("until ", minute(w.decision.Until))
+		w.add("until ", minute(w.decision.Until))
 	}
 }
 
-func (w *writer) claim(b *sentence) {
+func (w *writer) claim() {
 	s := &w.lead.Signal
-	b.add(s.Origin, " ", verb(s.Class), " ", categoryWords[s.Category], " (")
-	w.strength(b)
-	b.add(")")
+	w.add(s.Origin, " ", verb(s.Class), " ", categoryWords[s.Category], " (")
+	w.strength()
+	w.add(")")
 }
 
 func verb(c Class) string {
@@ -106,38 +119,38 @@ func verb(c Class) string {
 	return "predicts"
 }
 
-func (w *writer) strength(b *sentence) {
+func (w *writer) strength() {
 	s := &w.lead.Signal
-	b.add("confidence ", strconv.Itoa(s.Confidence), ", severity ", s.Severity.String())
+	w.add("confidence ", strconv.Itoa(s.Confidence), ", severity ", s.Severity.String())
 	if s.Review == ReviewHuman {
-		b.add(", seen by a person there")
+		w.add(", seen by a person there")
 	}
 	if s.Reports > 0 {
-		b.add(", ", countReports(s.Reports))
+		w.add(", ", countReports(s.Reports))
 	}
 }
 
 // about says which identifier ties the signal to the account, and how well.
-func (w *writer) about(b *sentence) {
+func (w *writer) about() {
 	phone, device := w.lead.Phone, w.lead.Device
 	switch {
 	case phone == Yes && device == Yes:
-		b.add(" about the phone number and the device that this account has held since before the reports")
+		w.add(" about the phone number and the device that this account has held since before the reports")
 	case phone == Yes:
-		b.add(" about the phone number that this account has held since before the reports")
+		w.add(" about the phone number that this account has held since before the reports")
 	case device == Yes:
-		b.add(" about the device that this account has been used on since before the reports")
+		w.add(" about the device that this account has been used on since before the reports")
 	case phone == Unknown && device == Unknown:
-		b.add(" about a phone number and a device of this account")
+		w.add(" about a phone number and a device of this account")
 	case phone == Unknown:
-		b.add(" about a phone number of this account")
+		w.add(" about a phone number of this account")
 	default:
-		b.add(" about a device of this account")
+		w.add(" about a device of this account")
 	}
 }
 
 // holdsBack says what kept the decision from going further, if a guard did.
-func (w *writer) holdsBack(b *sentence) {
+func (w *writer) holdsBack() {
 	if w.lead.Cap != w.decision.Action && w.rule != nil {
 		return
 	}
@@ -146,13 +159,13 @@ func (w *writer) holdsBack(b *sentence) {
 		if f.Kind == 0 && f.Spoke == Yes && f.Cap == lead.Cap {
 			switch f.Guard {
 			case GuardPermitted:
-				b.add("; ", lead.Signal.sender(), " permits no more than ", lead.Signal.Permitted.String())
+				w.add("; ", lead.Signal.sender(), " permits no more than ", lead.Signal.Permitted.String())
 				return
 			case GuardPredictive:
-				b.add("; a prediction carries no more")
+				w.add("; a prediction carries no more")
 				return
 			case GuardDeviceOnly:
-				b.add("; a device alone carries no more")
+				w.add("; a device alone carries no more")
 				return
 			}
 		}
@@ -162,32 +175,32 @@ func (w *writer) holdsBack(b *sentence) {
 	}
 	for _, f := range lead.Findings {
 		if f.Spoke == Unknown && f.Kind != 0 {
-			b.add("; it goes no further because ")
-			w.doubt(b, f)
+			w.add("; it goes no further because ")
+			w.doubt(f)
 			return
 		}
 	}
 }
 
 // doubt says what a guard would have to know.
-func (w *writer) doubt(b *sentence, f Finding) {
+func (w *writer) doubt(f Finding) {
 	what := thing(f.Kind)
 	switch f.Guard {
 	case GuardOverShared:
-		b.add("it is not known how many accounts here share the ", what)
+		w.add("it is not known how many accounts here share the ", what)
 	case GuardUnverified:
-		b.add("this account has not been shown to hold the ", what)
+		w.add("this account has not been shown to hold the ", what)
 	default:
 		if w.lead.Signal.LastObserved.IsZero() {
-			b.add("it is not known when the abuse was seen")
+			w.add("it is not known when the abuse was seen")
 			return
 		}
-		b.add("it is not known whether this account held the ", what, " before the reports")
+		w.add("it is not known whether this account held the ", what, " before the reports")
 	}
 }
 
 // whyOut says why the guards let nothing of the signal through.
-func (w *writer) whyOut(b *sentence) {
+func (w *writer) whyOut() {
 	s := &w.lead.Signal
 	for _, f := range w.lead.Findings {
 		if f.Cap != None || f.Kind != 0 {
@@ -195,13 +208,13 @@ func (w *writer) whyOut(b *sentence) {
 		}
 		switch f.Guard {
 		case GuardExpired:
-			b.add("the signal of ", s.Origin, " expired on ", date(s.ValidUntil))
+			w.add("the signal of ", s.Origin, " expired on ", date(s.ValidUntil))
 		case GuardFuture:
-			b.add("the signal of ", s.Origin, " speaks of ", date(s.LastObserved), ", which is still to come")
+			w.add("the signal of ", s.Origin, " speaks of ", minute(s.LastObserved), ", which is still to come")
 		case GuardEcho:
-			b.add("the signal that ", w.lead.From, " sent is this service's own word come back")
+			w.add("the signal that ", w.lead.From, " sent is this service's own word come back")
 		case GuardPermitted:
-			b.add(s.sender(), " permits no action on its signal")
+			w.add(s.sender(), " permits no action on its signal")
 		}
 		return
 	}
@@ -211,12 +224,12 @@ func (w *writer) whyOut(b *sentence) {
 			continue
 		}
 		if said {
-			b.add("; ")
+			w.add("; ")
 		}
 		said = true
 		what := thing(f.Kind)
 		if f.Guard == GuardRecycled {
-			b.add("the ", what, " came to this account on ", date(w.latest(f.Kind).Since),
+			w.add("the ", what, " came to this account on ", date(w.latest(f.Kind).Since),
 				", after the reports of ", date(s.LastObserved), ", so they are about its former holder")
 			continue
 		}
@@ -224,22 +237,22 @@ func (w *writer) whyOut(b *sentence) {
 		if f.Kind.Device() {
 			most = w.policy.DeviceAccounts
 		}
-		b.add("the ", what, " is held by ", count(w.fewest(f.Kind), "account"), " here, more than the ",
+		w.add("the ", what, " is held by ", count(w.fewest(f.Kind), "account"), " here, more than the ",
 			strconv.Itoa(most), " up to which it points to one of them")
 	}
 	if !said {
-		b.add("nothing by which the signal of ", s.Origin, " matched points to this account alone")
+		w.add("nothing by which the signal of ", s.Origin, " matched points to this account alone")
 	}
 }
 
 // others says that there were more signals: none of them could go further.
-func (w *writer) others(b *sentence) {
+func (w *writer) others() {
 	switch n := len(w.decision.Explanation.Signals) - 1; n {
 	case 0:
 	case 1:
-		b.add("; the other signal does not count either")
+		w.add("; the other signal does not count either")
 	default:
-		b.add("; the other ", strconv.Itoa(n), " signals do not count either")
+		w.add("; the other ", strconv.Itoa(n), " signals do not count either")
 	}
 }
 
@@ -264,35 +277,38 @@ func (w *writer) latest(k hashing.Kind) (latest Holding) {
 }
 
 func (w *writer) undo() string {
-	b := make(sentence, 0, 512)
 	if w.rule == nil {
-		b.add("There is nothing to undo; ")
+		w.add("There is nothing to undo; ")
 		if w.lead == nil {
-			b.add("a signal that can be read is decided on when it comes.")
+			w.add("a signal that can be read is decided on when it comes.")
 		} else {
-			b.add("a new or revised signal, or a new fact about this account, is decided on when it comes.")
+			w.add("a new or revised signal, or a new fact about this account, is decided on when it comes.")
 		}
-		return string(b)
+		return w.done()
 	}
 	s := &w.lead.Signal
-	b.add("Ends by itself on ", minute(w.decision.Until), "; ends sooner if ")
-	if w.rule.asks(LeafCorroborated) {
-		b.add(s.Origin, " or ", w.decision.Explanation.Signals[w.lead.by].Signal.Origin, " withdraws")
+	if w.decision.Mode == Live {
+		w.add("Ends by itself on ", minute(w.decision.Until), "; ends sooner if ")
 	} else {
-		b.add(s.Origin, " withdraws")
+		w.add("Would end by itself on ", minute(w.decision.Until), "; would end sooner if ")
 	}
-	b.add(" the signal or makes it milder and no other carries the step")
+	if w.rule.asks(LeafCorroborated) {
+		w.add(s.Origin, " or ", w.decision.Explanation.Signals[w.lead.by].Signal.Origin, " withdraws")
+	} else {
+		w.add(s.Origin, " withdraws")
+	}
+	w.add(" the signal or makes it milder and no other carries the step")
 	what := "phone number"
 	if w.lead.Phone != Yes && (w.lead.Device == Yes || w.lead.Phone == No) {
 		what = "device"
 	}
 	if s.LastObserved.IsZero() {
-		b.add(", if the ", what, " turns out to have been somebody else's at the time")
+		w.add(", if the ", what, " turns out to have been somebody else's at the time")
 	} else {
-		b.add(", if the ", what, " turns out to have come to this account after ", date(s.LastObserved))
+		w.add(", if the ", what, " turns out to have come to this account after ", date(s.LastObserved))
 	}
-	b.add(", or if an appeal is upheld.")
-	return string(b)
+	w.add(", or if an appeal is upheld.")
+	return w.done()
 }
 
 // thing is what a kind of identifier is called in a sentence.
@@ -310,12 +326,4 @@ func count(n int, of string) string {
 		return "1 " + of
 	}
 	return strconv.Itoa(n) + " " + of + "s"
-}
-
-type sentence []byte
-
-func (b *sentence) add(parts ...string) {
-	for _, p := range parts {
-		*b = append(*b, p...)
-	}
 }

@@ -111,17 +111,18 @@ func ParseSignal(data []byte) (Signal, error) {
 	}
 	r := reader{rest: data[1:]}
 	s := r.signal()
-	if r.failed || len(r.rest) > 0 {
+	if r.failed {
 		return malformed("is not well formed")
 	}
 	if err := s.Validate(); err != nil {
 		return Signal{}, err
 	}
 	// Whatever the reading let pass (an unused flag, a long varint, a cause of
-	// zeros) cannot come out again, so only one form of a signal is ever taken.
+	// zeros, bytes at the end) cannot come out again, so only one form of a signal
+	// is ever taken.
 	var again [MaxSignalSize]byte
 	if !bytes.Equal(s.append(again[:0]), data) {
-		return malformed("is not in its shortest form")
+		return malformed("is not in its one form")
 	}
 	return s, nil
 }

@@ -1,0 +1,109 @@
+package abuse_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+func TestPolicyValidate(t *testing.T) {
+	var zero abuse.Policy
+	joined, ok := zero.Validate().(interface{ Unwrap() []error })
+	require.True(t, ok)
+	assert.Len(t, joined.Unwrap(), 4, "every problem at once")
+	assert.Panics(t, func() { abuse.Decide(abuse.Evidence{}, zero, now) })
+
+	for name, change := range map[string]func(*abuse.Policy){
+		"self":                  func(p *abuse.Policy) { p.Self = "Social" },
+		"mode":                  func(p *abuse.Policy) { p.Mode = 4 },
+		"phone accounts":        func(p *abuse.Policy) { p.PhoneAccounts = 0 },
+		"device accounts":       func(p *abuse.Policy) { p.DeviceAccounts = -1 },
+		"skew":                  func(p *abuse.Policy) { p.Skew = -1 },
+		"skew of two days":      func(p *abuse.Policy) { p.Skew = 48 * time.Hour },
+		"corroboration":         func(p *abuse.Policy) { p.Corroboration = 101 },
+		"rule id":               func(p *abuse.Policy) { p.Rules[0].ID = "Disable!" },
+		"rule id none":          func(p *abuse.Policy) { p.Rules[0].ID = "none" },
+		"rule id twice":         func(p *abuse.Policy) { p.Rules[1].ID = p.Rules[0].ID },
+		"rule without step":     func(p *abuse.Policy) { p.Rules[7].Action = abuse.None },
+		"rule of unknown step":  func(p *abuse.Policy) { p.Rules[0].Action = 7 },
+		"harsher than before":   func(p *abuse.Policy) { p.Rules[7].Action = abuse.Disable },
+		"for ever":              func(p *abuse.Policy) { p.Rules[0].For = 0 },
+		"for too long":          func(p *abuse.Policy) { p.Rules[0].For = abuse.MaxDuration + 1 },
+		"rule without scope":    func(p *abuse.Policy) { p.Rules[0].Scope = 0 },
+		"unknown category":      func(p *abuse.Policy) { p.Rules[7].Categories = []abuse.Category{16} },
+		"leaf of every rule":    func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafStep}} },
+		"unknown leaf":          func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: 11}} },
+		"measured, no bound":    func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafReports}} },
+		"not measured, a bound": func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafPhone, AtLeast: 1}} },
+	} {
+		p := policy(t)
+		change(&p)
+		var e *abuse.Error
+		require.ErrorAs(t, p.Validate(), &e, name)
+		assert.Panics(t, func() { abuse.Decide(abuse.Evidence{}, p, now) }, name)
+	}
+	p := policy(t)
+	p.Rules = nil
+	require.NoError(t, p.Validate(), "a policy without rules takes no step")
+}
+
+// Every value of the policy is in its hash.
+func TestPolicyHash(t *testing.T) {
+	p := policy(t)
+	seen := map[abuse.Digest]string{p.Hash(): "the default"}
+	assert.Equal(t, p.Hash(), func() abuse.Digest { q := policy(t); return q.Hash() }())
+	for name, change := range map[string]func(*abuse.Policy){
+		"self":       func(p *abuse.Policy) { p.Self = "other" },
+		"mode":       func(p *abuse.Policy) { p.Mode = abuse.Background },
+		"phone":      func(p *abuse.Policy) { p.PhoneAccounts++ },
+		"device":     func(p *abuse.Policy) { p.DeviceAccounts += 2 },
+		"verified":   func(p *abuse.Policy) { p.RequireVerified = false },
+		"skew":       func(p *abuse.Policy) { p.Skew++ },
+		"corr":       func(p *abuse.Policy) { p.Corroboration++ },
+		"rules":      func(p *abuse.Policy) { p.Rules = p.Rules[1:] },
+		"order":      func(p *abuse.Policy) { p.Rules[0], p.Rules[1] = p.Rules[1], p.Rules[0] },
+		"id":         func(p *abuse.Policy) { p.Rules[0].ID += "x" },
+		"action":     func(p *abuse.Policy) { p.Rules[1].Action = abuse.Suspend },
+		"for":        func(p *abuse.Policy) { p.Rules[0].For++ },
+		"scope":      func(p *abuse.Policy) { p.Rules[0].Scope = abuse.ScopeAccount },
+		"categories": func(p *abuse.Policy) { p.Rules[0].Categories = p.Rules[0].Categories[1:] },
+		"leaf":       func(p *abuse.Policy) { p.Rules[0].When[0].Leaf = abuse.LeafPhone },
+		"bound":      func(p *abuse.Policy) { p.Rules[0].When[1].AtLeast++ },
+		"conditions": func(p *abuse.Policy) { p.Rules[0].When = p.Rules[0].When[1:] },
+	} {
+		p := policy(t)
+		change(&p)
+		h := p.Hash()
+		assert.Empty(t, seen[h], "%s changes nothing", name)
+		seen[h] = name
+	}
+	h := p.Hash()
+	text, err := h.MarshalText()
+	require.NoError(t, err)
+	assert.Equal(t, h.String(), string(text))
+	var back abuse.Digest
+	require.NoError(t, back.UnmarshalText(text))
+	assert.Equal(t, h, back)
+	for _, bad := range []string{"", "00", string(text[1:]) + "g"} {
+		assert.Error(t, back.UnmarshalText([]byte(bad)))
+	}
+}
+
+// Two copies of the default policy share nothing that can be changed.
+func TestDefaultPolicyIsFresh(t *testing.T) {
+	a, b := policy(t), policy(t)
+	before := b.Hash()
+	for i := range a.Rules {
+		for c := range a.Rules[i].Categories {
+			a.Rules[i].Categories[c] = abuse.Other
+		}
+		for c := range a.Rules[i].When {
+			a.Rules[i].When[c] = abuse.Condition{}
+		}
+	}
+	assert.Equal(t, before, b.Hash())
+}

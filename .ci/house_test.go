@@ -101,6 +101,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/nyaruka/phonenumbers": "the numbering plans of the world",
 		"filippo.io/edwards25519":         "the curve beneath ristretto255",
 		"golang.org/x/crypto":             "Argon2id and ChaCha20-Poly1305",
+		"golang.org/x/sync":               "the two parties of the demonstration, which fail together",
 		"golang.org/x/text":               "of phonenumbers",
 		"google.golang.org/protobuf":      "of phonenumbers",
 		"golang.org/x/sys":                "of x/crypto",

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// outcome is what a run of the program left.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func (o outcome) summary(t *testing.T) (s summary) {
+	t.Helper()
+	require.Equal(t, exitOK, o.code, o.stderr)
+	dec := json.NewDecoder(strings.NewReader(o.stdout))
+	dec.DisallowUnknownFields()
+	require.NoError(t, dec.Decode(&s))
+	_, err := dec.Token()
+	require.ErrorIs(t, err, io.EOF, "standard output must be one object and nothing else")
+	return s
+}
+
+// inside runs the program inside this process.
+func inside(t *testing.T, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, &stdout, &stderr)
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// small runs the program inside this process on made-up services of some hundred
+// accounts.
+func small(t *testing.T, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	o, err := parseFlags(args, &stderr)
+	require.NoError(t, err)
+	o.size = size{accounts: 900, flagged: 400}
+	if err := o.run(t.Context(), &stdout, newLogger(&stderr)); err != nil {
+		complain(&stderr, err)
+		return outcome{exitFailure, stdout.String(), stderr.String()}
+	}
+	return outcome{exitOK, stdout.String(), stderr.String()}
+}
+
+// program builds the program once for all tests that need processes.
+var program = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(programFolder, "twoservices")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", errors.New(string(out))
+	}
+	return path, nil
+})
+
+var programFolder string // set by TestMain
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "twoservices-*")
+	if err != nil {
+		panic(err)
+	}
+	programFolder = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// process starts the program and returns what waits for its end.
+func process(t *testing.T, args ...string) (stderr *watched, wait func() outcome) {
+	t.Helper()
+	path, err := program()
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, path, args...)
+	var stdout bytes.Buffer
+	stderr = &watched{}
+	cmd.Stdout, cmd.Stderr = &stdout, stderr
+	require.NoError(t, cmd.Start())
+	return stderr, func() outcome {
+		_ = cmd.Wait() // the exit code says it
+		return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	}
+}
+
+// watched is a buffer that one goroutine writes and another reads.
+type watched struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
+// address waits for the transmitter to say where it listens.
+func (w *watched) address(t *testing.T) string {
+	t.Helper()
+	const says = "listening on "
+	for range 500 {
+		if _, after, ok := strings.Cut(w.String(), says); ok {
+			if address, _, ok := strings.Cut(after, "\n"); ok {
+				return address
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	require.Fail(t, "the transmitter does not listen", w.String())
+	return ""
+}
+
+// certificates makes the files of both parties in a folder.
+func certificates(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "certs")
+	out := inside(t, "-make-certs", dir)
+	require.Equal(t, exitOK, out.code, out.stderr)
+	return dir
+}
+
+func partyFlags(dir, role string) []string {
+	return []string{"-cert", filepath.Join(dir, role+".pem"), "-key", filepath.Join(dir, role+".key"),
+		"-peer-ca", filepath.Join(dir, "ca.pem")}
+}
+
+// pair runs two processes against each other; route stands between them.
+func pair(t *testing.T, route func(address string) string, transmitter, receiver []string) (sent, received outcome) {
+	t.Helper()
+	stderr, waitT := process(t, append([]string{"-role", "transmitter", "-listen", "127.0.0.1:0"}, transmitter...)...)
+	address := stderr.address(t)
+	if route != nil {
+		address = route(address)
+	}
+	_, waitR := process(t, append([]string{"-role", "receiver", "-connect", address}, receiver...)...)
+	return waitT(), waitR()
+}
+
+func writeFile(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func writeCSV(t *testing.T, name string, header []string, rows [][]string) string {
+	t.Helper()
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	require.NoError(t, w.Write(header))
+	require.NoError(t, w.WriteAll(rows))
+	return writeFile(t, name, b.String())
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// decisionsOf reads a decisions file strictly.
+func decisionsOf(t *testing.T, path string) []decisionLine {
+	t.Helper()
+	var out []decisionLine
+	for _, line := range strings.Split(strings.TrimSuffix(readFile(t, path), "\n"), "\n") {
+		if line == "" {
+			continue
+		}
+		var d decisionLine
+		dec := json.NewDecoder(strings.NewReader(line))
+		dec.DisallowUnknownFields()
+		require.NoError(t, dec.Decode(&d))
+		out = append(out, d)
+	}
+	return out
+}
+
+// dataFolder finds the real data beside the checkout, which are not part of it.
+func dataFolder(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("HUEANDCRY_DATA"); dir != "" {
+		return dir
+	}
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		candidate := filepath.Join(dir, "..", "shared", "data")
+		if _, err := os.Stat(candidate); err == nil {
+			return candidate
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Skip("the folder shared/data is not beside the checkout, and HUEANDCRY_DATA is not set")
+		}
+		dir = parent
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for name, args := range map[string][]string{
+		"unknown flag":              {"-nonsense"},
+		"argument":                  {"accounts.csv"},
+		"unknown role":              {"-role", "judge"},
+		"transmitter, no address":   {"-role", "transmitter"},
+		"receiver, no address":      {"-role", "receiver"},
+		"transmitter that connects": {"-role", "transmitter", "-listen", "127.0.0.1:0", "-connect", "127.0.0.1:1"},
+		"receiver that listens":     {"-role", "receiver", "-listen", "127.0.0.1:0", "-connect", "127.0.0.1:1"},
+		"both that connects":        {"-connect", "127.0.0.1:1"},
+		"receiver with flagged":     {"-role", "receiver", "-connect", "127.0.0.1:1", "-flagged", "f.csv"},
+		"transmitter with accounts": {"-role", "transmitter", "-listen", "127.0.0.1:0", "-accounts", "a.csv"},
+		"one file for both":         {"-flagged", "f.csv"},
+		"demo parties in public":    {"-role", "transmitter", "-listen", "0.0.0.0:7171"},
+		"demo parties, any port":    {"-role", "transmitter", "-listen", ":7171"},
+		"certificate without key":   {"-role", "transmitter", "-listen", "127.0.0.1:0", "-cert", "c.pem"},
+		"certificate for both":      {"-cert", "c.pem", "-key", "c.key", "-peer-ca", "ca.pem"},
+		"agreement alone":           {"-agreement", "a.json"},
+		"time":                      {"-now", "yesterday"},
+		"seed":                      {"-seed", "x"},
+		"region":                    {"-region", "USA", "-flagged", "f.csv", "-accounts", "a.csv"},
+		"region without files":      {"-region", "US"},
+		"certs and more":            {"-make-certs", "d", "-flagged", "f.csv"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := inside(t, args...)
+			assert.Equal(t, exitUsage, out.code)
+			assert.Empty(t, out.stdout)
+			assert.Equal(t, 1, strings.Count(out.stderr, "\n"), "one line: %s", out.stderr)
+			assert.True(t, strings.HasPrefix(out.stderr, "twoservices: "))
+		})
+	}
+	help := inside(t, "-help")
+	assert.Equal(t, exitOK, help.code)
+	assert.Empty(t, help.stdout)
+	assert.Contains(t, help.stderr, "-decisions")
+}
+
+func TestFailuresAreOneLine(t *testing.T) {
+	good := writeFile(t, "accounts.csv", "account,phone\na,+14155552671\n")
+	for name, args := range map[string][]string{
+		"missing file":     {"-flagged", filepath.Join(t.TempDir(), "none.csv"), "-accounts", good},
+		"empty file":       {"-flagged", writeFile(t, "f.csv", ""), "-accounts", good},
+		"unknown column":   {"-flagged", writeFile(t, "f.csv", "account,phone,name\n"), "-accounts", good},
+		"no account":       {"-flagged", writeFile(t, "f.csv", "phone\n"), "-accounts", good},
+		"nothing to match": {"-flagged", writeFile(t, "f.csv", "account,region\n"), "-accounts", good},
+		"column twice":     {"-flagged", writeFile(t, "f.csv", "account,phone,phone\n"), "-accounts", good},
+		"device, no kind":  {"-flagged", writeFile(t, "f.csv", "account,device\n"), "-accounts", good},
+		"strict":           {"-strict", "-flagged", writeFile(t, "f.csv", "account,phone\na,12\n"), "-accounts", good},
+		"no folder": {"-flagged", good, "-accounts", good,
+			"-decisions", filepath.Join(t.TempDir(), "none", "d.jsonl")},
+		"not in force": {"-flagged", good, "-accounts", good, "-now", "1999-01-01T00:00:00Z"},
+		"no certificate": append([]string{"-role", "receiver", "-connect", "127.0.0.1:1"},
+			partyFlags(t.TempDir(), "receiver")...),
+		"certificate of the other": append([]string{"-role", "transmitter", "-listen", "127.0.0.1:0"},
+			partyFlags(certificates(t), "receiver")...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := inside(t, args...)
+			assert.Equal(t, exitFailure, out.code)
+			assert.Empty(t, out.stdout)
+			last := strings.Split(strings.TrimSuffix(out.stderr, "\n"), "\n")
+			var complaints int
+			for _, line := range last {
+				if strings.HasPrefix(line, "twoservices: ") {
+					complaints++
+				}
+			}
+			assert.Equal(t, 1, complaints, out.stderr)
+			assert.NotContains(t, out.stderr, "4155552671")
+		})
+	}
+}
+
+func TestHeaderIsNotEchoed(t *testing.T) {
+	// A file without a header begins with an identifier.
+	path := writeFile(t, "f.csv", "a17,+14155552671\nb18,+14155552672\n")
+	out := inside(t, "-flagged", path, "-accounts", path)
+	assert.Equal(t, exitFailure, out.code)
+	assert.NotContains(t, out.stderr, "a17")
+	assert.NotContains(t, out.stderr, "4155552671")
+}
+
+func TestMakeCerts(t *testing.T) {
+	dir := certificates(t)
+	for name, mode := range map[string]fs.FileMode{
+		"ca.pem": 0o644, "transmitter.pem": 0o644, "receiver.pem": 0o644, "agreement.json": 0o644,
+		"transmitter.key": 0o600, "receiver.key": 0o600,
+	} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, mode, info.Mode().Perm(), name)
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 6)
+	before := readFile(t, filepath.Join(dir, "transmitter.key"))
+	require.NoError(t, os.Remove(filepath.Join(dir, "ca.pem")))
+
+	out := inside(t, "-make-certs", dir)
+	assert.Equal(t, exitFailure, out.code)
+	assert.Equal(t, before, readFile(t, filepath.Join(dir, "transmitter.key")))
+	assert.NoFileExists(t, filepath.Join(dir, "ca.pem"), "nothing is written where something is there")
+}
+
+// TestStrangers: parties whose certificates come from different authorities do not
+// get as far as a session, and each says so.
+func TestStrangers(t *testing.T) {
+	ours, theirs := certificates(t), certificates(t)
+	flagged := writeFile(t, "flagged.csv", "account,phone\na,+14155552671\n")
+	accounts := writeFile(t, "accounts.csv", "account,phone\nb,+14155552671\n")
+	decisions := filepath.Join(t.TempDir(), "d.jsonl")
+	sent, received := pair(t, nil,
+		append(partyFlags(ours, "transmitter"), "-flagged", flagged),
+		append(partyFlags(theirs, "receiver"), "-accounts", accounts, "-decisions", decisions))
+	assert.Equal(t, exitFailure, sent.code)
+	assert.Equal(t, exitFailure, received.code)
+	assert.NoFileExists(t, decisions)
+	left, err := os.ReadDir(filepath.Dir(decisions))
+	require.NoError(t, err)
+	assert.Empty(t, left, "no temporary file stays")
+}
+
+// TestReceiverWaits: the receiver may be started first. Nothing is also a set.
+func TestReceiverWaits(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
+	_, waitR := process(t, "-json", "-role", "receiver", "-connect", address, "-accounts", writeFile(t, "a.csv", headAccount))
+	time.Sleep(300 * time.Millisecond)
+	_, waitT := process(t, "-json", "-role", "transmitter", "-listen", address, "-flagged", writeFile(t, "f.csv", headFlagged))
+	sent, received := waitT().summary(t), waitR().summary(t)
+	assert.Zero(t, *sent.Flagged)
+	assert.Zero(t, *received.Accounts)
+	assert.Zero(t, *received.MatchedAccounts)
+}

@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
+	"filippo.io/edwards25519"
 	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/hashing"
@@ -50,16 +52,25 @@ type Party struct {
 	Name string `json:"name"`
 }
 
-// Limits are the caps that both sides enforce. Cryptography does not stop a
-// partner who enrols all numbers there are as its users: these do. Every cap is
-// at least 1 and at most 2^40.
+// Limits are the caps of an agreement. Cryptography does not stop a partner who
+// enrols all numbers there are as its users: these do. Every cap is at least 1 and
+// at most 2^40, but for the last.
+//
+// Both sides enforce Identifiers, Records and SignalsPerIdentifier, in each
+// session by itself. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers
+// over the sessions of an epoch, are terms between the parties: they need a memory
+// that lasts, which this version does not have.
 type Limits struct {
 	AdditionsPerDay      int64 `json:"additions_per_day"`      // identifiers enrolled a day after the base
-	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols in an epoch
+	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols
 	Records              int64 `json:"records"`                // records the transmitter publishes at once
 	SignalsPerDay        int64 `json:"signals_per_day"`        // signals the transmitter adds a day
-	SignalsPerIdentifier int64 `json:"signals_per_identifier"` // signals about one identifier, at most 65,536
+	SignalsPerIdentifier int64 `json:"signals_per_identifier"` // signals about one identifier, at most 256
 }
+
+// maxSignals bounds what one identifier that very many accounts share can make
+// of the receiver's memory: every account gets every signal.
+const maxSignals = 256
 
 // ProtocolEC names the way to enrol by the oblivious pseudorandom function of
 // RFC 9497 on ristretto255.
@@ -144,7 +155,7 @@ func (a *Agreement) Validate() error {
 		Party
 	}{{Transmitter, a.Transmitter}, {Receiver, a.Receiver}} {
 		check(validName(p.Name), p.role.String()+".name", "must be 1 to 64 characters of a-z, 0-9, '-' and '.'")
-		check(len(p.Key) == ed25519.PublicKeySize, p.role.String()+".key", "must be an Ed25519 public key of 32 bytes")
+		check(validKey(p.Key), p.role.String()+".key", "must be an Ed25519 public key of 32 bytes, canonical and not of small order")
 	}
 	check(a.Transmitter.Name != a.Receiver.Name, "receiver.name", "must differ from the transmitter's")
 	check(!bytes.Equal(a.Transmitter.Key, a.Receiver.Key), "receiver.key", "must differ from the transmitter's")
@@ -169,7 +180,7 @@ func (a *Agreement) Validate() error {
 		{"identifiers", a.Limits.Identifiers, maxLimit},
 		{"records", a.Limits.Records, maxLimit},
 		{"signals_per_day", a.Limits.SignalsPerDay, maxLimit},
-		{"signals_per_identifier", a.Limits.SignalsPerIdentifier, 1 << 16},
+		{"signals_per_identifier", a.Limits.SignalsPerIdentifier, maxSignals},
 	} {
 		check(l.got >= 1 && l.got <= l.max, "limits."+l.field, fmt.Sprintf("must be 1 to %d", l.max))
 	}
@@ -181,6 +192,20 @@ func (a *Agreement) Validate() error {
 
 func wholeSecond(t time.Time) bool {
 	return t.Nanosecond() == 0 && t.Location() == time.UTC && t.Year() >= 2000 && t.Year() <= 9999
+}
+
+// validKey refuses, besides what is no key, those under which a signature can be
+// made that verifies for everything: whoever holds one could deny all that he has
+// signed, and anybody could sign in his name.
+func validKey(key []byte) bool {
+	if len(key) != ed25519.PublicKeySize {
+		return false
+	}
+	p, err := new(edwards25519.Point).SetBytes(key)
+	if err != nil || !bytes.Equal(p.Bytes(), key) {
+		return false
+	}
+	return p.MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 0
 }
 
 func validName(s string) bool {
@@ -243,6 +268,9 @@ func (a *Agreement) Sign(role Role, signer crypto.Signer) error {
 	if err := a.Validate(); err != nil {
 		return err
 	}
+	if role != Transmitter && role != Receiver {
+		return &FieldError{"signatures", "are of the transmitter and the receiver"}
+	}
 	if !holdsKey(signer, a.party(role).Key) {
 		return &FieldError{role.String() + ".key", "is not the signer's"}
 	}
@@ -300,9 +328,9 @@ func holdsKey(signer crypto.Signer, key []byte) bool {
 // maxAgreement bounds the JSON form that ParseAgreement reads, in bytes.
 const maxAgreement = 16 << 10
 
-// ParseAgreement reads the JSON form strictly: at most 16 KiB, no unknown member,
-// nothing after it. It validates but does not verify the signatures, so that an
-// agreement can be read to be signed.
+// ParseAgreement reads the JSON form strictly: at most 16 KiB, no member that is
+// unknown, in other letters or there twice, and nothing after it. It validates but
+// does not verify the signatures, so that an agreement can be read to be signed.
 func ParseAgreement(data []byte) (*Agreement, error) {
 	if len(data) > maxAgreement {
 		return nil, &FieldError{"", "is longer than 16 KiB"}
@@ -316,9 +344,45 @@ func ParseAgreement(data []byte) (*Agreement, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, &FieldError{"", "is followed by something else"}
 	}
+	if err := checkMembers(json.NewDecoder(bytes.NewReader(data))); err != nil {
+		return nil, err
+	}
 	a.ValidFrom, a.ValidUntil = a.ValidFrom.UTC(), a.ValidUntil.UTC()
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// checkMembers refuses what package json takes and a reader of a contract would
+// overlook: a member given twice, of which the last counts, and one whose name is
+// written in other letters. The input is valid JSON with known members only.
+func checkMembers(dec *json.Decoder) error {
+	token, err := dec.Token()
+	if err != nil {
+		return fmt.Errorf("linkage: agreement: %w", err)
+	}
+	opening, ok := token.(json.Delim)
+	if !ok {
+		return nil
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if opening == '{' {
+			name, err := dec.Token()
+			if err != nil {
+				return fmt.Errorf("linkage: agreement: %w", err)
+			}
+			member, _ := name.(string)
+			if seen[member] || member != strings.ToLower(member) {
+				return &FieldError{member, "is there twice, or not in small letters"}
+			}
+			seen[member] = true
+		}
+		if err := checkMembers(dec); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
 }

@@ -1,6 +1,7 @@
 package linkage_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -139,7 +140,7 @@ func TestValidateReturnsEveryProblem(t *testing.T) {
 		"epoch_days":                    func(a *linkage.Agreement) { a.EpochDays = 367 },
 		"limits.identifiers":            func(a *linkage.Agreement) { a.Limits.Identifiers = 1<<40 + 1 },
 		"limits.records":                func(a *linkage.Agreement) { a.Limits.Records = 0 },
-		"limits.signals_per_identifier": func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 1<<16 + 1 },
+		"limits.signals_per_identifier": func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 257 },
 		"limits.signals_per_day":        func(a *linkage.Agreement) { a.Limits.SignalsPerDay = -1 },
 		"limits.additions_per_day":      func(a *linkage.Agreement) { a.Limits.AdditionsPerDay = 0 },
 		"valid_from":                    func(a *linkage.Agreement) { a.ValidFrom = a.ValidFrom.Add(time.Millisecond) },
@@ -183,6 +184,28 @@ func TestVerifyNeedsBothSignaturesOfTheParties(t *testing.T) {
 	var f *linkage.FieldError
 	require.ErrorAs(t, p.Agreement.Sign(linkage.Receiver, stranger), &f)
 	require.Equal(t, "receiver.key", f.Field)
+}
+
+// Under a key of small order there is a signature that verifies for every
+// message: such a party could deny whatever it has signed.
+func TestKeysOfSmallOrderAreRefused(t *testing.T) {
+	identity := append([]byte{1}, make([]byte, 31)...)
+	order4 := make([]byte, 32)
+	nonCanonical := append(append([]byte{0xee}, bytes.Repeat([]byte{0xff}, 30)...), 0x7f)
+	for name, key := range map[string][]byte{"identity": identity, "order 4": order4, "not canonical": nonCanonical,
+		"no point": append([]byte{2}, make([]byte, 31)...)} {
+		a := *linkagetest.NewParties().Agreement
+		a.Receiver.Key = key
+		require.ErrorContains(t, a.Validate(), "receiver.key", name)
+	}
+	require.True(t, ed25519.Verify(identity, []byte("anything"), append(bytes.Clone(identity), make([]byte, 32)...)),
+		"this is why")
+}
+
+func TestSignNeedsARole(t *testing.T) {
+	p := linkagetest.NewParties()
+	require.Error(t, p.Agreement.Sign(0, p.Receiver))
+	require.Error(t, p.Agreement.Sign(3, p.Receiver))
 }
 
 func TestEpoch(t *testing.T) {
@@ -230,6 +253,9 @@ func TestParseAgreementIsStrict(t *testing.T) {
 		"unknown kind":   strings.Replace(string(good), `"phone"`, `"telephone"`, 1),
 		"unknown aim":    strings.Replace(string(good), `"fraud_and_abuse_prevention"`, `"everything"`, 1),
 		"invalid":        "{}",
+		"a member twice": strings.Replace(string(good), `{"epoch_days":30`, `{"epoch_days":1,"epoch_days":30`, 1),
+		"one below":      strings.Replace(string(good), `"records":`, `"records":1,"records":`, 1),
+		"other letters":  strings.Replace(string(good), `{"epoch_days":30`, `{"EPOCH_DAYS":1,"epoch_days":30`, 1),
 	} {
 		a, err := linkage.ParseAgreement([]byte(bad))
 		require.Error(t, err, name)
@@ -292,7 +318,7 @@ func TestPurposes(t *testing.T) {
 
 func TestErrorsNameTheirCodes(t *testing.T) {
 	seen := map[string]bool{}
-	for c := linkage.ErrInput; c <= linkage.ErrInternal; c++ {
+	for c := linkage.ErrInput; c <= linkage.ErrLeft; c++ {
 		require.NotContains(t, c.Error(), "unknown", c)
 		require.False(t, seen[c.Error()], c)
 		seen[c.Error()] = true

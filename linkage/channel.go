@@ -56,7 +56,12 @@ func connect(ctx context.Context, conn net.Conn, idle time.Duration) (ch *channe
 	limited, cancel := context.WithTimeout(ctx, idle)
 	defer cancel()
 	if err := t.HandshakeContext(limited); err != nil {
-		return nil, unwatch, failure(ctx, roundSetup, err)
+		e := failure(ctx, roundSetup, err)
+		if e.Code == ErrConn && !errors.Is(err, io.EOF) {
+			// A certificate that is not trusted, say. Its text is a stranger's.
+			e = &Error{Code: ErrTransport, Round: roundSetup, cause: &quietError{err}}
+		}
+		return nil, unwatch, e
 	}
 	state := t.ConnectionState()
 	if state.Version != tls.VersionTLS13 || len(state.PeerCertificates) == 0 {
@@ -128,7 +133,7 @@ func failure(ctx context.Context, round string, err error) *Error {
 	case errors.As(err, &code):
 		return &Error{Code: code, Round: round}
 	case errors.As(err, &leave):
-		if code = Code(leave.Reason); code == 0 || code >= codeEnd {
+		if code = Code(leave.Reason); code != code.public() {
 			return &Error{Code: ErrFrame, Round: round}
 		}
 		return &Error{Code: code, Round: round, Remote: true}
@@ -148,17 +153,19 @@ func failure(ctx context.Context, round string, err error) *Error {
 	return &Error{Code: ErrConn, Round: round, cause: err}
 }
 
-// leave tells the peer, if it still listens, why the session ends here. What is
-// wrong only on this side is no business of the peer's.
+// leave tells the peer, if it still listens, why the session ends here.
 func (ch *channel) leave(e *Error) {
 	if e.Remote || e.Code == ErrConn || e.Code == ErrTransport {
 		return
 	}
-	code := e.Code
-	if code == ErrInput || code == ErrInternal {
-		code = ErrCanceled
-	}
 	// A second at the most, also after the context has ended.
 	_ = ch.conn.SetDeadline(time.Now().Add(time.Second))
-	_ = wire.Write(ch.conn, wire.Leave, []byte{byte(code)})
+	_ = wire.Write(ch.conn, wire.Leave, []byte{byte(e.Code.public())})
 }
+
+// quietError is a cause that errors.As finds and that does not print: it holds
+// what somebody unknown has sent.
+type quietError struct{ err error }
+
+func (q *quietError) Error() string { return "handshake failed" }
+func (q *quietError) Unwrap() error { return q.err }

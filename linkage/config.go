@@ -3,8 +3,12 @@ package linkage
 import (
 	"crypto"
 	"fmt"
+	"io"
 	"iter"
+	"log/slog"
+	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +17,8 @@ import (
 )
 
 // Config is what a party brings to a session. Agreement and Signer are required,
-// and Key for the transmitter; the rest has defaults.
+// and Key for the transmitter; the rest has defaults. It does not print what it
+// holds.
 type Config struct {
 	// Agreement is signed by both parties.
 	Agreement *Agreement
@@ -40,6 +45,13 @@ type Config struct {
 	Progress func(Progress)
 }
 
+// Format prints the type and nothing of the content, whatever the verb: a Signer
+// may hold a private key.
+func (c Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "linkage.Config") }
+
+// LogValue logs the same.
+func (c Config) LogValue() slog.Value { return slog.StringValue("linkage.Config") }
+
 // Progress tells how far a session is.
 type Progress struct {
 	Round       string // "records" or "enrolment"
@@ -62,9 +74,12 @@ type Flagged struct {
 	Ref string
 	// Identifiers are those that the flagged account holds.
 	Identifiers []hashing.Identifier
-	// ID is the signal's random identifier and Sequence its revision. Both are
-	// public within the session; the ID must say nothing of the account, and no two
-	// signals have the same.
+	// ID names the signal, through all its revisions, to those who may read it; no
+	// two signals have the same. It must say nothing of the account. Others see an
+	// alias of it that is new for every agreement and epoch.
+	//
+	// Sequence is the revision, which everybody sees. A label that is changed needs
+	// a higher one, for of one revision receivers expect one label.
 	ID       uuid.UUID
 	Sequence uint64
 	// Label is what the transmitter says, at most the agreement's size class long.
@@ -79,6 +94,7 @@ type Summary struct {
 	OptedOut    int                  // of these, left out because the user opted out of the purpose
 	Identifiers int                  // distinct identifiers enrolled, on both sides
 	Records     int                  // records published, on both sides
+	Unreadable  int                  // records about own identifiers that do not open or contradict each other: a fault of the transmitter
 	Skipped     map[hashing.Kind]int // identifiers of kinds that the agreement does not admit, never nil
 	Sent        int64                // bytes given to the connection
 	Received    int64                // bytes taken from it
@@ -100,6 +116,14 @@ func (c Config) prepare(role Role) (Config, uint32, error) {
 	}
 	if err := c.Agreement.Verify(); err != nil {
 		return fail(ErrInput, err)
+	}
+	// A copy: whoever changes his agreement during a session does not move the caps
+	// under a digest that was taken before.
+	terms := *c.Agreement
+	terms.Kinds = slices.Clone(terms.Kinds)
+	c.Agreement = &terms
+	if max(terms.Limits.Identifiers, terms.Limits.Records) > math.MaxInt {
+		return fail(ErrInput, fmt.Errorf("limits too large for this platform"))
 	}
 	if c.Agreement.Normalisation != hashing.RulesVersion {
 		return fail(ErrNormalisation, fmt.Errorf("the agreement is for other rules than %s", hashing.RulesVersion))

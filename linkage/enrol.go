@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"slices"
-
-	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage/internal/oprf"
@@ -64,12 +61,12 @@ type blindedChunk struct {
 	state *oprf.Blinded
 }
 
-// enrol sends the identifiers blinded, chunk after chunk, and looks up the tags
-// that the answers give. Requests and answers overlap; what is under way is
-// bounded.
+// enrol sends the identifiers blinded, chunk after chunk, and keeps what the
+// answers give. Requests and answers overlap; what is under way is bounded. What
+// is said and done here is the same whether anything matches or not.
 func (r *receiver) enrol(ctx context.Context) error {
 	cut := cutter(r.cfg.Agreement.Kinds, r.counts)
-	r.found = map[int]map[uuid.UUID]*MatchedSignal{}
+	r.secrets = make([]secret, len(r.ids))
 	sent := make(chan *blindedChunk, 2*r.cfg.Workers)
 	c := newCrew(ctx, r.ch.stop)
 	pipeline(c, r.cfg.Workers, func() (func() (*blindedChunk, error), error) {
@@ -86,7 +83,7 @@ func (r *receiver) enrol(ctx context.Context) error {
 		return r.ch.write(msgBlinded, b.head(), request)
 	}, func() { close(sent) })
 	done := 0
-	pipeline(c, r.cfg.Workers, func() (func() (finalized, error), error) {
+	pipeline(c, r.cfg.Workers, func() (func() (chunk, error), error) {
 		b, more, err := receive(c.ctx, sent)
 		if err != nil || !more {
 			return nil, err
@@ -95,14 +92,9 @@ func (r *receiver) enrol(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		return func() (finalized, error) { return r.finalize(b, answer) }, nil
-	}, func(f finalized) error {
-		for _, h := range f.hits {
-			if err := r.note(h); err != nil {
-				return err
-			}
-		}
-		done += f.len()
+		return func() (chunk, error) { return r.finalize(b, answer) }, nil
+	}, func(ck chunk) error {
+		done += ck.len()
 		r.progress(ctx, roundEnrolment, done, len(r.ids))
 		return nil
 	}, nil)
@@ -122,74 +114,29 @@ func (r *receiver) blind(ck chunk) (*blindedChunk, error) {
 	return &blindedChunk{ck, state}, nil
 }
 
-// hit is a published label that opened for an identifier.
-type hit struct {
-	id    hashing.Identifier
-	head  header
-	label []byte
+// secret is what the receiver has learned about one identifier: the function's
+// value and the first tag, which is computed whether or not anything bears it.
+type secret struct {
+	prf   prf
+	first tag
 }
 
-type finalized struct {
-	chunk
-	hits []hit
-}
-
-func (r *receiver) finalize(b *blindedChunk, answer []byte) (finalized, error) {
+func (r *receiver) finalize(b *blindedChunk, answer []byte) (chunk, error) {
 	body, err := b.body(answer, b.len()*oprf.ElementSize+oprf.ProofSize)
 	if err != nil {
-		return finalized{}, err
+		return chunk{}, err
 	}
 	cut := len(body) - oprf.ProofSize
 	outputs, err := r.clients[b.kind].Finalize(b.state, body[:cut], body[cut:])
 	if err != nil {
-		return finalized{}, err
+		return chunk{}, err
 	}
-	out := finalized{chunk: b.chunk}
+	// Chunks write to places of their own.
 	for i := range outputs {
-		f := prf(outputs[i][:len(prf{})])
-		// The signals about one identifier bear tags 0, 1, 2 …: the first that is
-		// missing ends them.
-		for j := uint32(0); int64(j) < r.cfg.Agreement.Limits.SignalsPerIdentifier; j++ {
-			sealed, ok := r.records.find(f.tag(j))
-			if !ok {
-				break
-			}
-			head, label, err := f.open(sealed, &r.scope, r.cfg.Agreement.LabelBytes)
-			if err != nil || head.op != opAdd {
-				// Under a tag that only the holder of the key can make: its fault.
-				return finalized{}, ErrRecord
-			}
-			out.hits = append(out.hits, hit{r.ids[b.from+i], head, label})
-		}
+		s := &r.secrets[b.from+i]
+		s.prf = prf(outputs[i][:len(prf{})])
+		s.first = s.prf.tag(0)
 	}
 	clear(outputs)
-	return out, nil
-}
-
-// note adds a hit to every account that holds the identifier. Of two revisions
-// of one signal the higher counts; one revision says one thing, by whichever
-// identifier it is opened.
-func (r *receiver) note(h hit) error {
-	for _, account := range r.holders[h.id] {
-		signals := r.found[account]
-		if signals == nil {
-			signals = map[uuid.UUID]*MatchedSignal{}
-			r.found[account] = signals
-		}
-		m := signals[h.head.id]
-		if m == nil || h.head.sequence > m.Sequence {
-			m = &MatchedSignal{ID: h.head.id, Sequence: h.head.sequence, Label: h.label}
-			signals[h.head.id] = m
-		}
-		if h.head.sequence < m.Sequence {
-			continue
-		}
-		if !bytes.Equal(h.label, m.Label) {
-			return ErrRecord
-		}
-		if !slices.Contains(m.Kinds, h.id.Kind()) {
-			m.Kinds = append(m.Kinds, h.id.Kind())
-		}
-	}
-	return nil
+	return b.chunk, nil
 }

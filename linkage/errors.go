@@ -33,10 +33,11 @@ const (
 	ErrOrder         Code = 15 // a message out of its turn, repeated or missing
 	ErrElement       Code = 16 // not a group element, or the identity
 	ErrProof         Code = 17 // the proof does not hold: another key or another purpose was used
-	ErrRecord        Code = 18 // a record out of order, repeated, or whose label does not open
+	ErrRecord        Code = 18 // records out of order, or repeated
 	ErrInternal      Code = 19 // a fault of this library
+	ErrLeft          Code = 20 // the peer has ended the session for reasons of its own
 
-	codeEnd Code = 20
+	codeEnd Code = 21
 )
 
 var codeTexts = [codeEnd]string{
@@ -44,6 +45,7 @@ var codeTexts = [codeEnd]string{
 	"bad frame", "other version", "same role", "other protocol", "other agreement", "other normalisation rules",
 	"other epoch or agreement not in force", "peer not authenticated", "limit of the agreement passed",
 	"message out of order", "bad group element", "proof does not hold", "bad record", "internal error",
+	"the peer has left",
 }
 
 // Error gives a short description that names nothing of what was sent.
@@ -54,12 +56,23 @@ func (c Code) Error() string {
 	return "linkage: " + codeTexts[0]
 }
 
+// public is the code that the peer is told, and the only ones it may tell: what
+// is wrong on this side alone is none of its business.
+func (c Code) public() Code {
+	switch c {
+	case ErrTimeout, ErrFrame, ErrVersion, ErrRole, ErrProtocol, ErrAgreement, ErrNormalisation, ErrEpoch,
+		ErrPeer, ErrLimit, ErrOrder, ErrElement, ErrProof, ErrRecord:
+		return c
+	}
+	return ErrLeft
+}
+
 // Error is why a session ended without a result. It holds nothing that the peer
 // sent but the code of its leave-taking, and nothing of any identifier.
 type Error struct {
 	Code   Code   // what went wrong; errors.Is finds it
 	Round  string // in which part of the session: "setup", "opening", "records", "enrolment", "closing"
-	Remote bool   // the peer found it and said so
+	Remote bool   // the peer says so; perhaps a peer that has proved nothing
 	cause  error  // of this side: the network, the context, the caller's source
 }
 
@@ -88,7 +101,7 @@ func (e *Error) Unwrap() []error {
 
 // LimitError is the cause where a cap of the agreement would be passed.
 type LimitError struct {
-	Limit string // the name of the field of [Limits], such as "Identifiers"
+	Limit string // the name of the field of [Limits], such as "Identifiers", or "LabelBytes"
 	Max   int64  // what the agreement allows
 	Got   int64  // what was asked for
 }

@@ -159,6 +159,8 @@ func TestCancelBeforeAndWithoutAPeer(t *testing.T) {
 	require.ErrorIs(t, err, linkage.ErrCanceled)
 
 	// With a peer that says nothing, the caller's deadline holds.
+	_ = tConn.Close()
+	tConn, rConn = linkagetest.Pipe()
 	ctx, cancel = context.WithTimeout(linkagetest.AllowPlain(t.Context()), 20*time.Millisecond)
 	defer cancel()
 	_, _, err = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkagetest.Source([]linkage.Account{}))

@@ -137,10 +137,11 @@ func newSession(cfg Config, role Role, epoch uint32) *session {
 	return s
 }
 
-// over runs the rounds of a session over a connection. Whatever goes wrong, the
-// peer is told, and nothing is left running.
+// over runs the rounds of a session over a connection and closes it. Whatever
+// goes wrong, the peer is told, and nothing is left running.
 func (s *session) over(ctx context.Context, conn net.Conn, run func(context.Context) (round string, err error)) error {
 	s.hooks = testhook.From(ctx)
+	defer func() { _ = conn.Close() }()
 	ch, unwatch, err := connect(ctx, conn, s.cfg.IdleTimeout)
 	defer unwatch()
 	if err != nil {

@@ -3,6 +3,8 @@ package linkage
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -63,6 +65,7 @@ type publisher struct {
 	public  []byte
 	bases   []byte
 	servers map[hashing.Kind]*oprf.Server
+	aliases []byte // key of the aliases
 	signals []Flagged
 	about   map[hashing.Identifier][]int // which signals are about an identifier
 	records [][]byte
@@ -74,8 +77,10 @@ func (p *publisher) keys(ctx context.Context) error {
 	if p.cfg.Key.IsZero() {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("the transmitter has no Key")}
 	}
-	use := "linkage/ec/v1/" + hex.EncodeToString(p.scope[:])
-	seed := [32]byte(p.cfg.Key.Secret(use, 32))
+	scope := hex.EncodeToString(p.scope[:])
+	p.aliases = p.cfg.Key.Secret("linkage/alias/v1/"+scope, 32)
+	seed := [32]byte(p.cfg.Key.Secret("linkage/ec/v1/"+scope, 32))
+	defer clear(seed[:])
 	key, err := oprf.DeriveKey(oprf.ModePOPRF, seed, []byte("hueandcry/ec/v1"))
 	if err != nil {
 		return &Error{Code: ErrInternal, cause: err}
@@ -173,12 +178,21 @@ func (p *publisher) sealAll(ids []hashing.Identifier) ([][]byte, error) {
 			return nil, &Error{Code: ErrInternal, cause: err}
 		}
 		f := prf(output[:len(prf{})])
+		clear(output[:])
 		for j, i := range p.about[id] {
 			g := &p.signals[i]
 			name := f.tag(uint32(j))
 			record := append(make([]byte, 0, recordSize(class)), name[:]...)
-			out = append(out, f.seal(record, header{g.ID, g.Sequence, opAdd}, &p.scope, g.Label, class))
+			out = append(out, f.seal(record, header{p.alias(g.ID), g.Sequence, opAdd}, &p.scope, g.ID, g.Label, class))
 		}
 	}
 	return out, nil
+}
+
+// alias gives the public name of a signal under this agreement and epoch.
+func (p *publisher) alias(id uuid.UUID) (out [16]byte) {
+	mac := hmac.New(sha256.New, p.aliases)
+	mac.Write(id[:])
+	copy(out[:], mac.Sum(nil))
+	return out
 }

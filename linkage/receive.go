@@ -1,8 +1,6 @@
 package linkage
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -10,8 +8,6 @@ import (
 	"net"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage/internal/oprf"
@@ -21,13 +17,16 @@ import (
 // TLS 1.3 with certificates on both sides: it enrols the identifiers of the
 // accounts and returns, for each account that a published signal is about, which
 // signals and by which kinds of identifier, ordered by Ref. The transmitter
-// learns how many distinct identifiers of each kind there are, and nothing else.
+// learns how many distinct identifiers of each kind there are, and nothing else:
+// what was published is looked up when the connection has been closed, so that
+// nothing that is sent, nor when, depends on whether anything matches.
 //
 // Accounts are read to the end before the connection is touched: a source slower
 // than the transmitter's IdleTimeout should be read beforehand. On failure there
-// is no partial result, and the error is an [*Error]. Receive does not close the
-// connection, which is of no use after a failure.
+// is no partial result, and the error is an [*Error]. Receive closes the
+// connection, whatever its result.
 func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Account]) ([]Match, Summary, error) {
+	defer func() { _ = conn.Close() }()
 	start := time.Now()
 	cfg, epoch, err := cfg.prepare(Receiver)
 	if err != nil {
@@ -40,8 +39,9 @@ func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Acc
 	if err := r.over(ctx, conn, r.run); err != nil {
 		return nil, Summary{}, err
 	}
+	matches := r.lookUp()
 	r.sum.Elapsed = time.Since(start)
-	return r.matches(), r.sum, nil
+	return matches, r.sum, nil
 }
 
 // receiver is the receiver's state in a session.
@@ -53,7 +53,7 @@ type receiver struct {
 	counts  map[hashing.Kind]int
 	clients map[hashing.Kind]*oprf.Client
 	records published
-	found   map[int]map[uuid.UUID]*MatchedSignal // account -> signal
+	secrets []secret // as ids
 }
 
 func (r *receiver) run(ctx context.Context) (round string, err error) {
@@ -175,19 +175,4 @@ func (r *receiver) open() error {
 	}
 	r.records.n = int(n)
 	return nil
-}
-
-func (r *receiver) matches() []Match {
-	out := make([]Match, 0, len(r.found))
-	for account, signals := range r.found {
-		m := Match{Account: r.refs[account]}
-		for _, s := range signals {
-			slices.Sort(s.Kinds)
-			m.Signals = append(m.Signals, *s)
-		}
-		slices.SortFunc(m.Signals, func(a, b MatchedSignal) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-		out = append(out, m)
-	}
-	slices.SortFunc(out, func(a, b Match) int { return cmp.Compare(a.Account, b.Account) })
-	return out
 }

@@ -148,7 +148,7 @@ func TestSessionEqualsThePlainIntersection(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	p := linkagetest.NewParties(func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 1 << 16 })
+	p := linkagetest.NewParties(func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 256 })
 	sizes := [][3]int{{0, 0, 1}, {0, 5, 3}, {5, 0, 3}, {1, 1, 1}, {1, 1, 2}, {30, 30, 5}, {700, 90, 1500}, {900, 20, 6000}}
 	for range 12 {
 		sizes = append(sizes, [3]int{r.IntN(60), r.IntN(60), 1 + r.IntN(90)})

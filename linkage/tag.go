@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -27,8 +28,9 @@ const tagSize = 16
 type tag [tagSize]byte
 
 const (
-	tagInfo   = "hueandcry/tag/v1\x00"
-	labelInfo = "hueandcry/label/v1\x00"
+	tagInfo        = "hueandcry/tag/v1\x00"
+	labelInfo      = "hueandcry/label/v1\x00"
+	commitmentInfo = "hueandcry/commitment/v1\x00"
 )
 
 func (f *prf) tag(j uint32) tag {
@@ -52,9 +54,12 @@ type operation byte
 const opAdd operation = 1
 
 // header is the public head of a sealed label. Everything in it is bound by the
-// label's key or as associated data.
+// label's key.
 type header struct {
-	id       uuid.UUID
+	// alias stands for the signal's ID under one agreement and epoch, so that
+	// receivers who compare what they have got cannot tell that they have been sent
+	// the same signal, and nobody reads the time that a UUID may hold.
+	alias    [16]byte
 	sequence uint64
 	op       operation
 }
@@ -62,32 +67,46 @@ type header struct {
 const headerSize = 16 + 8 + 1
 
 func (h *header) append(b []byte) []byte {
-	b = append(b, h.id[:]...)
+	b = append(b, h.alias[:]...)
 	b = binary.BigEndian.AppendUint64(b, h.sequence)
 	return append(b, byte(h.op))
 }
 
 func parseHeader(b []byte) header {
-	return header{uuid.UUID(b[:16]), binary.BigEndian.Uint64(b[16:24]), operation(b[24])}
+	return header{[16]byte(b[:16]), binary.BigEndian.Uint64(b[16:24]), operation(b[24])}
+}
+
+// opened is a sealed label that has been opened.
+type opened struct {
+	header
+	id    uuid.UUID
+	label []byte
 }
 
 // A sealed label is
 //
-//	header (25) ‖ commitment (32) ‖ ChaCha20-Poly1305 of length (2) ‖ label ‖ zeros ‖ tag (16)
+//	header (25) ‖ commitment (32) ‖ ChaCha20-Poly1305 of text ‖ tag (16)
+//	text = signal id (16) ‖ length (2) ‖ label ‖ zeros, to the size class
 //
-// padded to the size class of the agreement. The key and the commitment are the
-// halves of HKDF-Expand(F, "label" ‖ header ‖ scope): each key seals one label,
-// so that the nonce is zero, and the commitment makes opening under any other
-// key fail even for a ciphertext made to open under two (ChaCha20-Poly1305 alone
-// does not commit to its key; RFC 9771). Someone who finds two
-// keys for one record has found a collision of SHA-256.
+// in which
+//
+//	commitment = HKDF-Expand(F, "commitment" ‖ header ‖ scope ‖ text)
+//	key        = HKDF-Expand(F, "label" ‖ header ‖ scope ‖ commitment)
+//
+// The commitment does two things. It makes the key depend on all that is sealed,
+// so that the nonce can be zero: another text is sealed with another key, even if
+// the transmitter forgets to count the revision up (the synthetic nonce of
+// Rogaway and Shrimpton, "Deterministic Authenticated-Encryption", 2006). And it
+// ties the record to one identifier: ChaCha20-Poly1305 alone does not commit to
+// its key (RFC 9771), but who finds two values of F that open one record has found
+// a collision of HMAC-SHA256.
 const (
 	commitmentSize = 32
-	lengthSize     = 2
+	textHead       = 16 + 2
 )
 
 func sealedSize(class int) int {
-	return headerSize + commitmentSize + lengthSize + class + chacha20poly1305.Overhead
+	return headerSize + commitmentSize + textHead + class + chacha20poly1305.Overhead
 }
 
 // recordSize is the length of a record in bytes: tag ‖ sealed label.
@@ -102,59 +121,58 @@ func newScope(digest [32]byte, epoch uint32) (s scope) {
 	return s
 }
 
-func (f *prf) labelKeys(head []byte, s *scope) (key, commitment []byte) {
-	info := append(append([]byte(labelInfo), head...), s[:]...)
-	both := f.expand(info, chacha20poly1305.KeySize+commitmentSize)
-	return both[:chacha20poly1305.KeySize], both[chacha20poly1305.KeySize:]
+// bind derives 32 bytes for one use from F and what the label is bound to. All
+// parts but the last have fixed lengths.
+func (f *prf) bind(use string, head []byte, s *scope, last []byte) []byte {
+	info := make([]byte, 0, len(use)+len(head)+len(s)+len(last))
+	info = append(append(append(append(info, use...), head...), s[:]...), last...)
+	return f.expand(info, 32)
 }
 
-// seal appends the sealed label to dst. The label must be at most class bytes.
-func (f *prf) seal(dst []byte, h header, s *scope, label []byte, class int) []byte {
-	plain := make([]byte, lengthSize+class)
-	binary.BigEndian.PutUint16(plain, uint16(len(label)))
-	copy(plain[lengthSize:], label)
-	defer clear(plain)
-	return f.sealPadded(dst, h, s, plain)
-}
-
-func (f *prf) sealPadded(dst []byte, h header, s *scope, plain []byte) []byte {
-	head := h.append(make([]byte, 0, headerSize))
-	key, commitment := f.labelKeys(head, s)
-	dst = append(append(dst, head...), commitment...)
-	aead, err := chacha20poly1305.New(key)
+func (f *prf) cipher(head []byte, s *scope, commitment []byte) cipher.AEAD {
+	aead, err := chacha20poly1305.New(f.bind(labelInfo, head, s, commitment))
 	if err != nil {
 		panic("linkage: " + err.Error()) // only for a key of another length
 	}
-	var nonce [chacha20poly1305.NonceSize]byte
-	return aead.Seal(dst, nonce[:], plain, s[:])
+	return aead
+}
+
+var zeroNonce [chacha20poly1305.NonceSize]byte
+
+// seal appends the sealed label to dst. The label must be at most class bytes.
+func (f *prf) seal(dst []byte, h header, s *scope, id uuid.UUID, label []byte, class int) []byte {
+	text := make([]byte, textHead+class)
+	copy(text, id[:])
+	binary.BigEndian.PutUint16(text[16:], uint16(len(label)))
+	copy(text[textHead:], label)
+	defer clear(text)
+	return f.sealText(dst, h, s, text)
+}
+
+func (f *prf) sealText(dst []byte, h header, s *scope, text []byte) []byte {
+	head := h.append(make([]byte, 0, headerSize))
+	commitment := f.bind(commitmentInfo, head, s, text)
+	dst = append(append(dst, head...), commitment...)
+	return f.cipher(head, s, commitment).Seal(dst, zeroNonce[:], text, nil)
 }
 
 var errLabel = errors.New("linkage: label does not open")
 
 // open opens a sealed label, which must have the length of its class.
-func (f *prf) open(sealed []byte, s *scope, class int) (header, []byte, error) {
+func (f *prf) open(sealed []byte, s *scope, class int) (opened, error) {
 	if len(sealed) != sealedSize(class) {
-		return header{}, nil, errLabel
+		return opened{}, errLabel
 	}
-	head, rest := sealed[:headerSize], sealed[headerSize:]
-	key, commitment := f.labelKeys(head, s)
-	if subtle.ConstantTimeCompare(commitment, rest[:commitmentSize]) != 1 {
-		return header{}, nil, errLabel
+	head, commitment, rest := sealed[:headerSize], sealed[headerSize:][:commitmentSize], sealed[headerSize+commitmentSize:]
+	text, err := f.cipher(head, s, commitment).Open(nil, zeroNonce[:], rest, nil)
+	if err != nil || subtle.ConstantTimeCompare(commitment, f.bind(commitmentInfo, head, s, text)) != 1 {
+		return opened{}, errLabel
 	}
-	aead, err := chacha20poly1305.New(key)
-	if err != nil {
-		panic("linkage: " + err.Error())
+	label, n := text[textHead:], int(binary.BigEndian.Uint16(text[16:]))
+	if n > class || !zero(label[n:]) {
+		return opened{}, errLabel
 	}
-	var nonce [chacha20poly1305.NonceSize]byte
-	plain, err := aead.Open(nil, nonce[:], rest[commitmentSize:], s[:])
-	if err != nil {
-		return header{}, nil, errLabel
-	}
-	n := int(binary.BigEndian.Uint16(plain))
-	if n > class || !zero(plain[lengthSize+n:]) {
-		return header{}, nil, errLabel
-	}
-	return parseHeader(head), plain[lengthSize : lengthSize+n : lengthSize+n], nil
+	return opened{parseHeader(head), uuid.UUID(text[:16]), label[:n:n]}, nil
 }
 
 func zero(b []byte) bool {

@@ -16,8 +16,10 @@ func testPRF(name string) *prf {
 }
 
 func testHeader(sequence uint64) header {
-	return header{uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057"), sequence, opAdd}
+	return header{[16]byte{1, 2, 3}, sequence, opAdd}
 }
+
+var testID = uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")
 
 var testScope = newScope(sha256.Sum256([]byte("agreement")), 7)
 
@@ -40,23 +42,24 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 			for i := range label {
 				label[i] = byte(i + 1)
 			}
-			sealed := f.seal(nil, testHeader(3), &testScope, label, class)
+			sealed := f.seal(nil, testHeader(3), &testScope, testID, label, class)
 			require.Len(t, sealed, sealedSize(class), "every label of a class is equally long")
-			head, got, err := f.open(sealed, &testScope, class)
+			got, err := f.open(sealed, &testScope, class)
 			require.NoError(t, err)
-			require.Equal(t, testHeader(3), head)
-			require.Equal(t, label, append([]byte{}, got...))
+			require.Equal(t, testHeader(3), got.header)
+			require.Equal(t, testID, got.id)
+			require.Equal(t, label, append([]byte{}, got.label...))
 
-			_, _, err = testPRF("g").open(sealed, &testScope, class)
+			_, err = testPRF("g").open(sealed, &testScope, class)
 			require.ErrorIs(t, err, errLabel, "another identifier")
 			other := newScope(sha256.Sum256([]byte("agreement")), 8)
-			_, _, err = f.open(sealed, &other, class)
+			_, err = f.open(sealed, &other, class)
 			require.ErrorIs(t, err, errLabel, "another epoch")
-			_, _, err = f.open(sealed[1:], &testScope, class)
+			_, err = f.open(sealed[1:], &testScope, class)
 			require.ErrorIs(t, err, errLabel, "another length")
 			for bit := range len(sealed) * 8 {
 				sealed[bit/8] ^= 1 << (bit % 8)
-				_, _, err = f.open(sealed, &testScope, class)
+				_, err = f.open(sealed, &testScope, class)
 				require.ErrorIs(t, err, errLabel, "bit %d flipped", bit)
 				sealed[bit/8] ^= 1 << (bit % 8)
 			}
@@ -69,19 +72,51 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 func TestLabelPaddingIsChecked(t *testing.T) {
 	f := testPRF("f")
 	const class = 64
-	plain := make([]byte, lengthSize+class)
-	plain[1], plain[2], plain[3] = 2, 'a', 'b'
-	_, label, err := f.open(f.sealPadded(nil, testHeader(1), &testScope, plain), &testScope, class)
+	text := make([]byte, textHead+class)
+	copy(text, testID[:])
+	text[17], text[18], text[19] = 2, 'a', 'b'
+	got, err := f.open(f.sealText(nil, testHeader(1), &testScope, text), &testScope, class)
 	require.NoError(t, err)
-	require.Equal(t, []byte("ab"), label)
+	require.Equal(t, []byte("ab"), got.label)
 
-	plain[lengthSize+class-1] = 1
-	_, _, err = f.open(f.sealPadded(nil, testHeader(1), &testScope, plain), &testScope, class)
+	text[textHead+class-1] = 1
+	_, err = f.open(f.sealText(nil, testHeader(1), &testScope, text), &testScope, class)
 	require.ErrorIs(t, err, errLabel, "padding that is not zero")
 
-	plain[lengthSize+class-1], plain[1] = 0, class+1
-	_, _, err = f.open(f.sealPadded(nil, testHeader(1), &testScope, plain), &testScope, class)
+	text[textHead+class-1], text[17] = 0, class+1
+	_, err = f.open(f.sealText(nil, testHeader(1), &testScope, text), &testScope, class)
 	require.ErrorIs(t, err, errLabel, "a length above the class")
+}
+
+// A ciphertext under a commitment that is not its own opens as far as
+// ChaCha20-Poly1305 can tell, and must not open.
+func TestCommitmentIsChecked(t *testing.T) {
+	f := testPRF("f")
+	head := testHeader(1)
+	text := make([]byte, textHead+64)
+	sealed := f.sealText(nil, head, &testScope, text)
+	b := head.append(nil)
+	foreign := make([]byte, commitmentSize)
+	forged := append(append(b, foreign...), f.cipher(b[:headerSize:headerSize], &testScope, foreign).Seal(nil, zeroNonce[:], text, nil)...)
+	require.Len(t, forged, len(sealed))
+	_, err := f.open(forged, &testScope, 64)
+	require.ErrorIs(t, err, errLabel)
+}
+
+// Two texts under one header are sealed with unrelated keys: who forgets to count
+// the revision up does not reveal the difference of his labels.
+func TestLabelsOfOneRevisionDoNotShareAKey(t *testing.T) {
+	f := testPRF("f")
+	a := f.seal(nil, testHeader(1), &testScope, testID, []byte("phishing"), 64)
+	b := f.seal(nil, testHeader(1), &testScope, testID, []byte("spamming"), 64)
+	ca, cb := a[headerSize+commitmentSize:], b[headerSize+commitmentSize:]
+	equal := 0
+	for i := range ca {
+		if ca[i] == cb[i] {
+			equal++
+		}
+	}
+	require.Less(t, equal, len(ca)/4, "the keystreams differ")
 }
 
 // The bytes of tags and sealed labels are part of the protocol: a change here
@@ -89,9 +124,9 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 func TestTagAndLabelKnownAnswer(t *testing.T) {
 	f := testPRF("known")
 	t0, t1 := f.tag(0), f.tag(1)
-	sealed := f.seal(nil, testHeader(5), &testScope, []byte("label"), 64)
+	sealed := f.seal(nil, testHeader(5), &testScope, testID, []byte("label"), 64)
 	sum := sha256.Sum256(sealed)
 	require.Equal(t, "57bc4c28d298a42033be5d6836aae70d", hex.EncodeToString(t0[:]))
 	require.Equal(t, "4c4010a58244a2f917a466a958ee8a6e", hex.EncodeToString(t1[:]))
-	require.Equal(t, "3ec75334a85be83e96aabaf6c0d92baf4ea61cbfe1836150fe9ee62ce4b75cfb", hex.EncodeToString(sum[:]))
+	require.Equal(t, "8c9d0f7a555dbfcdae32fd633df68aa5f23f6fefb2eb86ff7d7253b81cabed9c", hex.EncodeToString(sum[:]))
 }

@@ -19,9 +19,10 @@ import (
 // kind the receiver enrolled, and neither which nor whether any matched.
 //
 // The publication must be of the same agreement and epoch; the configuration
-// needs no Key. An error is an [*Error]. Transmit does not close the connection,
-// which is of no use after a failure.
+// needs no Key. An error is an [*Error]. Transmit closes the connection, whatever
+// its result.
 func Transmit(ctx context.Context, conn net.Conn, cfg Config, pub *Publication) (Summary, error) {
+	defer func() { _ = conn.Close() }()
 	start := time.Now()
 	cfg, epoch, err := cfg.prepare(Transmitter)
 	if err != nil {

@@ -1,0 +1,119 @@
+package linkage
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// record is what a transmitter that holds the key can publish, honest or not.
+type record struct {
+	about    string // whose function value
+	j        uint32
+	id       byte
+	sequence uint64
+	op       operation
+	label    string
+	spoilt   bool
+}
+
+// lookUpAll looks up records for a receiver with two identifiers, a phone and a
+// device, of which account "both" holds both and "phone" the first.
+func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
+	t.Helper()
+	const class = 64
+	var all [][]byte
+	for _, c := range records {
+		f := testPRF(c.about)
+		name := f.tag(c.j)
+		b := f.seal(bytes.Clone(name[:]), header{[16]byte{c.id}, c.sequence, c.op}, &testScope, uuid.UUID{c.id}, []byte(c.label), class)
+		if c.spoilt {
+			b[len(b)-1] ^= 1
+		}
+		all = append(all, b)
+	}
+	slices.SortFunc(all, bytes.Compare)
+	phone, err := hashing.PhoneParser{Fiction: true}.Parse("+1 650 555 0100")
+	require.NoError(t, err)
+	device, err := hashing.ParseDevice(hashing.InstallID, "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25")
+	require.NoError(t, err)
+	r := &receiver{
+		session: &session{cfg: Config{Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: most}}}, scope: testScope},
+		refs:    []string{"phone", "both"},
+		ids:     []hashing.Identifier{phone, device},
+		holders: map[hashing.Identifier][]int{phone: {0, 1}, device: {1}},
+		secrets: []secret{{*testPRF("phone"), testPRF("phone").tag(0)}, {*testPRF("device"), testPRF("device").tag(0)}},
+		records: published{pieces: [][]byte{bytes.Join(all, nil)}, size: recordSize(class), per: max(1, len(all)), n: len(all)},
+	}
+	return r.lookUp(), r.sum
+}
+
+func TestLookUp(t *testing.T) {
+	one := func(m []Match, account string) MatchedSignal {
+		for _, x := range m {
+			if x.Account == account {
+				require.Len(t, x.Signals, 1)
+				return x.Signals[0]
+			}
+		}
+		t.Fatal("no match of ", account)
+		return MatchedSignal{}
+	}
+
+	m, sum := lookUpAll(t, 4)
+	require.Empty(t, m)
+	require.Zero(t, sum.Unreadable)
+
+	m, _ = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", false}, record{"device", 0, 1, 5, opAdd, "x", false})
+	require.Len(t, m, 2)
+	require.Equal(t, MatchedSignal{uuid.UUID{1}, 5, []hashing.Kind{hashing.Phone, hashing.InstallID}, []byte("x")}, one(m, "both"))
+	require.Equal(t, []hashing.Kind{hashing.Phone}, one(m, "phone").Kinds)
+
+	// Of two revisions the higher counts, whichever is opened first.
+	for _, swap := range []bool{false, true} {
+		a, b := uint64(5), uint64(6)
+		if swap {
+			a, b = b, a
+		}
+		m, sum = lookUpAll(t, 4, record{"phone", 0, 1, a, opAdd, "x", false}, record{"device", 0, 1, b, opAdd, "y", false})
+		s := one(m, "both")
+		require.Equal(t, uint64(6), s.Sequence)
+		require.Len(t, s.Kinds, 1, "the older revision adds nothing")
+		require.Zero(t, sum.Unreadable)
+		m, _ = lookUpAll(t, 4, record{"phone", 0, 1, a, opAdd, "x", false}, record{"phone", 1, 1, b, opAdd, "y", false})
+		require.Equal(t, uint64(6), one(m, "phone").Sequence)
+	}
+
+	// One revision that says two things says nothing.
+	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", false}, record{"device", 0, 1, 5, opAdd, "y", false})
+	require.Len(t, m, 1)
+	require.Equal(t, "phone", m[0].Account, "who holds one identifier sees no contradiction")
+	require.Equal(t, 1, sum.Unreadable)
+
+	// What does not open, or does something else, is counted and passed over, and
+	// hides nothing that comes after it.
+	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", true}, record{"phone", 1, 2, 5, opAdd, "y", false})
+	require.Equal(t, uuid.UUID{2}, one(m, "phone").ID)
+	require.Equal(t, 1, sum.Unreadable)
+	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd + 1, "x", false})
+	require.Empty(t, m)
+	require.Equal(t, 1, sum.Unreadable)
+
+	// No more signals about one identifier than the agreement allows.
+	many := make([]record, 5)
+	for j := range many {
+		many[j] = record{"phone", uint32(j), byte(j + 1), 1, opAdd, "x", false}
+	}
+	m, _ = lookUpAll(t, 3, many...)
+	require.Len(t, m[0].Signals, 3)
+	m, _ = lookUpAll(t, 5, many...)
+	require.Len(t, m[0].Signals, 5)
+	// The first tag that is missing ends the search.
+	m, _ = lookUpAll(t, 5, many[0], many[2])
+	require.Len(t, m[0].Signals, 1)
+}

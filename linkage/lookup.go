@@ -21,18 +21,18 @@ func (r *receiver) lookUp() []Match {
 	found := map[int]map[uuid.UUID]*finding{} // account -> signal
 	for i := range r.secrets {
 		for _, said := range r.said(&r.secrets[i]) {
-			for _, account := range r.holders[r.ids[i]] {
-				signals := found[account]
+			for _, by := range r.holders[r.ids[i]] {
+				signals := found[by.account]
 				if signals == nil {
 					signals = map[uuid.UUID]*finding{}
-					found[account] = signals
+					found[by.account] = signals
 				}
 				f := signals[said.id]
 				if f == nil {
 					f = new(finding)
 					signals[said.id] = f
 				}
-				f.add(said, r.ids[i].Kind())
+				f.add(said, r.ids[i].Kind(), by.place)
 			}
 		}
 	}
@@ -45,6 +45,7 @@ func (r *receiver) lookUp() []Match {
 				continue
 			}
 			slices.Sort(f.Kinds)
+			slices.Sort(f.Places)
 			m.Signals = append(m.Signals, f.MatchedSignal)
 		}
 		if len(m.Signals) == 0 {
@@ -87,7 +88,7 @@ type finding struct {
 
 // add puts what one more identifier has opened. Of two revisions the higher
 // counts.
-func (f *finding) add(o opened, kind hashing.Kind) {
+func (f *finding) add(o opened, kind hashing.Kind, place int) {
 	if f.Kinds == nil || o.sequence > f.Sequence {
 		*f = finding{MatchedSignal: MatchedSignal{ID: o.id, Sequence: o.sequence, Label: o.label}}
 	}
@@ -97,5 +98,8 @@ func (f *finding) add(o opened, kind hashing.Kind) {
 	f.contradicts = f.contradicts || !bytes.Equal(o.label, f.Label)
 	if !slices.Contains(f.Kinds, kind) {
 		f.Kinds = append(f.Kinds, kind)
+	}
+	if !slices.Contains(f.Places, place) { // several signals on one identifier may have one ID
+		f.Places = append(f.Places, place)
 	}
 }

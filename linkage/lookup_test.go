@@ -46,7 +46,7 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 		session: &session{cfg: Config{Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: most}}}, scope: testScope},
 		refs:    []string{"phone", "both"},
 		ids:     []hashing.Identifier{phone, device},
-		holders: map[hashing.Identifier][]int{phone: {0, 1}, device: {1}},
+		holders: map[hashing.Identifier][]holder{phone: {{0, 0}, {1, 3}}, device: {{1, 2}}},
 		secrets: []secret{{*testPRF("phone"), testPRF("phone").tag(0)}, {*testPRF("device"), testPRF("device").tag(0)}},
 		records: published{pieces: [][]byte{bytes.Join(all, nil)}, size: recordSize(class), per: max(1, len(all)), n: len(all)},
 	}
@@ -71,7 +71,7 @@ func TestLookUp(t *testing.T) {
 
 	m, _ = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", false}, record{"device", 0, 1, 5, opAdd, "x", false})
 	require.Len(t, m, 2)
-	require.Equal(t, MatchedSignal{uuid.UUID{1}, 5, []hashing.Kind{hashing.Phone, hashing.InstallID}, []byte("x")}, one(m, "both"))
+	require.Equal(t, MatchedSignal{uuid.UUID{1}, 5, []hashing.Kind{hashing.Phone, hashing.InstallID}, []int{2, 3}, []byte("x")}, one(m, "both"))
 	require.Equal(t, []hashing.Kind{hashing.Phone}, one(m, "phone").Kinds)
 
 	// Of two revisions the higher counts, whichever is opened first.

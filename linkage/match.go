@@ -19,5 +19,6 @@ type MatchedSignal struct {
 	ID       uuid.UUID      // the signal's identifier, chosen by the transmitter
 	Sequence uint64         // the revision of the signal; higher is newer
 	Kinds    []hashing.Kind // which kinds of identifier agree, ascending, at least one
+	Places   []int          // which of the account's Identifiers agree, as indices into what was given, ascending
 	Label    []byte         // what the transmitter says, as it sealed it
 }

@@ -47,14 +47,17 @@ func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Acc
 // receiver is the receiver's state in a session.
 type receiver struct {
 	*session
-	refs    []string                     // accounts
-	holders map[hashing.Identifier][]int // which accounts hold an identifier
-	ids     []hashing.Identifier         // the distinct ones, in chunks by kind
+	refs    []string // accounts
+	holders map[hashing.Identifier][]holder
+	ids     []hashing.Identifier // the distinct ones, in chunks by kind
 	counts  map[hashing.Kind]int
 	clients map[hashing.Kind]*oprf.Client
 	records published
 	secrets []secret // as ids
 }
+
+// holder is an account that holds an identifier, and at which of its places.
+type holder struct{ account, place int }
 
 func (r *receiver) run(ctx context.Context) (round string, err error) {
 	if err := r.open(); err != nil {
@@ -74,7 +77,7 @@ func (r *receiver) run(ctx context.Context) (round string, err error) {
 
 // collect reads the accounts and finds their distinct identifiers.
 func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error {
-	r.holders = map[hashing.Identifier][]int{}
+	r.holders = map[hashing.Identifier][]holder{}
 	seen := map[string]bool{}
 	for a, err := range accounts {
 		if err != nil {
@@ -95,7 +98,7 @@ func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error 
 			continue
 		}
 		for _, id := range use {
-			r.holders[id] = append(r.holders[id], len(r.refs))
+			r.holders[id] = append(r.holders[id], holder{len(r.refs), slices.Index(a.Identifiers, id)})
 		}
 		r.refs = append(r.refs, a.Ref)
 		if err := limit("Identifiers", int64(len(r.holders)), r.cfg.Agreement.Limits.Identifiers); err != nil {

@@ -56,14 +56,19 @@ func Join(accounts []linkage.Account, signals []linkage.Flagged) []linkage.Match
 		m := linkage.Match{Account: a.Ref}
 		for _, s := range signals {
 			var kinds []hashing.Kind
-			for _, id := range a.Identifiers {
-				if slices.Contains(s.Identifiers, id) && !slices.Contains(kinds, id.Kind()) {
+			var places []int
+			for i, id := range a.Identifiers {
+				if !slices.Contains(s.Identifiers, id) || slices.Index(a.Identifiers, id) < i {
+					continue
+				}
+				places = append(places, i)
+				if !slices.Contains(kinds, id.Kind()) {
 					kinds = append(kinds, id.Kind())
 				}
 			}
 			if len(kinds) > 0 {
 				slices.Sort(kinds)
-				m.Signals = append(m.Signals, linkage.MatchedSignal{ID: s.ID, Sequence: s.Sequence, Kinds: kinds, Label: s.Label})
+				m.Signals = append(m.Signals, linkage.MatchedSignal{ID: s.ID, Sequence: s.Sequence, Kinds: kinds, Places: places, Label: s.Label})
 			}
 		}
 		if len(m.Signals) > 0 {

@@ -229,6 +229,10 @@ func TestReadmeQuotesCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if m := regexp.MustCompile(`\b[A-Z]{6,}\b`).FindString(strings.ReplaceAll(string(readme), "CHANGELOG", "")); m != "" &&
+		!slices.Contains([]string{"SECURITY", "CONTRIBUTING"}, m) {
+		t.Errorf("the README holds %s: a place that was to be filled?", m)
+	}
 	var code []string
 	for _, f := range git(t, "ls-files", "*.go") {
 		if data, err := os.ReadFile(filepath.Join("..", f)); err == nil {

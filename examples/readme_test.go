@@ -18,29 +18,28 @@ import (
 // User is an account as the receiving service has it.
 type User struct {
 	Name, Phone, Country string
-	PhoneSince           time.Time // when the user proved to hold the number
+	PhoneSince           time.Time   // when the account got the number, if that is known
+	Verified             abuse.Truth // whether it has proved to hold it
 }
 
 // decideAbout is the program of the README: the receiver's whole use of the library.
 func decideAbout(ctx context.Context, conn net.Conn, cfg linkage.Config, users map[string]User) error {
-	accounts := func(yield func(linkage.Account, error) bool) {
-		for _, u := range users {
-			phone, err := hashing.ParsePhone(u.Phone, u.Country)
-			if err != nil {
-				continue // a mask, a premium line, ...: err says why, and never what
-			}
-			if !yield(linkage.Account{Ref: u.Name, Identifiers: []hashing.Identifier{phone}}, nil) {
-				return
-			}
-		}
-	}
-	matches, _, err := linkage.Receive(ctx, conn, cfg, accounts)
-	for _, m := range matches {
-		known := abuse.Holding{Kind: hashing.Phone, Since: users[m.Account].PhoneSince, Verified: abuse.Yes, Accounts: 1}
-		evidence, err := abuse.NewEvidence(cfg.Agreement.Transmitter.Name, m, known)
+	var accounts []linkage.Account
+	holders := map[hashing.Identifier]int{}
+	for _, u := range users {
+		phone, err := hashing.ParsePhone(u.Phone, u.Country)
 		if err != nil {
-			return err
+			continue // a mask, a premium line, ...: err says why, and never what
 		}
+		accounts = append(accounts, linkage.Account{Ref: u.Name, Identifiers: []hashing.Identifier{phone}})
+		holders[phone]++
+	}
+	matches, _, err := linkage.Receive(ctx, conn, cfg, linkage.Slice(accounts))
+	for _, m := range matches {
+		u := users[m.Account]
+		phone, _ := hashing.ParsePhone(u.Phone, u.Country)
+		known := abuse.Holding{Kind: hashing.Phone, Since: u.PhoneSince, Verified: u.Verified, Accounts: holders[phone]}
+		evidence, _ := abuse.NewEvidence(cfg.Agreement.Transmitter.Name, m, known) // what cannot be read carries nothing
 		decision := abuse.Decide(evidence, abuse.DefaultPolicy(cfg.Agreement.Receiver.Name, abuse.Live), cfg.Now)
 		fmt.Println(m.Account, decision.Action, "until", decision.Until.Format(time.DateOnly), "-", decision.Reason)
 	}
@@ -68,7 +67,7 @@ func Example() {
 	label, _ := signal.MarshalBinary()
 	flagged := []linkage.Flagged{{ID: signal.ID, Identifiers: []hashing.Identifier{phone}, Label: label}}
 	go func() {
-		publication, err := linkage.Publish(ctx, transmitter, linkagetest.Source(flagged))
+		publication, err := linkage.Publish(ctx, transmitter, linkage.Slice(flagged))
 		if err == nil {
 			_, err = linkage.Transmit(ctx, tls.Server(serverConn, serverTLS), transmitter, publication)
 		}
@@ -78,8 +77,8 @@ func Example() {
 	}()
 
 	err := decideAbout(ctx, tls.Client(clientConn, clientTLS), receiver, map[string]User{
-		"anna":  {"anna", "(999) 234-5679", "US", now.AddDate(-3, 0, 0)},
-		"boris": {"boris", "001 999 234 5678", "DE", now.AddDate(-2, 0, 0)},
+		"anna":  {"anna", "(999) 234-5679", "US", now.AddDate(-3, 0, 0), abuse.Yes},
+		"boris": {"boris", "001 999 234 5678", "DE", now.AddDate(-2, 0, 0), abuse.Yes},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -104,6 +104,17 @@ type Summary struct {
 // Source is a stream of accounts or signals. An error ends the session with it.
 type Source[T any] = iter.Seq2[T, error]
 
+// Slice is a source of what is in memory already.
+func Slice[T any](all []T) Source[T] {
+	return func(yield func(T, error) bool) {
+		for _, v := range all {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
 const defaultIdleTimeout = 30 * time.Second
 
 // prepare checks what the caller brought and fills in the defaults.

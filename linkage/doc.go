@@ -18,6 +18,7 @@
 //	                                                evaluate with the key, prove
 //	          <--- evaluated, with a proof -----------
 //	check, unblind: F = PRF(key, x)
+//	          ---- done, and the connection is closed ->
 //	look tag(F) up; open the label
 //
 // PRF is the partially oblivious pseudorandom function of RFC 9497 (POPRF,
@@ -27,9 +28,10 @@
 // tags of other partners, purposes, months and kinds are unrelated.
 //
 // The transmitter learns how many identifiers of each kind were enrolled. The
-// receiver learns how many records there are, which of them are of one signal, and
-// what is said about identifiers that its accounts hold. Neither learns an
-// identifier that it did not have.
+// receiver learns how many records there are, which of them are of one signal and
+// of which revision, and what is said about identifiers that its accounts hold.
+// Neither learns an identifier that it did not have, and the transmitter not
+// whether anything matched: nothing that the receiver sends depends on it.
 //
 // What the cryptography does not stop: a receiver who enrols numbers that are no
 // account's, and a transmitter who publishes signals about guesses and watches

@@ -29,7 +29,7 @@ func Example() {
 		Label:       []byte("sends malicious links"),
 	}}
 	go func() {
-		publication, err := linkage.Publish(ctx, parties.TransmitterConfig(), linkagetest.Source(signals))
+		publication, err := linkage.Publish(ctx, parties.TransmitterConfig(), linkage.Slice(signals))
 		if err == nil {
 			_, err = linkage.Transmit(ctx, tls.Server(messenger, serverTLS), parties.TransmitterConfig(), publication)
 		}
@@ -44,7 +44,7 @@ func Example() {
 		{Ref: "anna", Identifiers: []hashing.Identifier{other}},
 		{Ref: "boris", Identifiers: []hashing.Identifier{same}},
 	}
-	matches, summary, err := linkage.Receive(ctx, tls.Client(network, clientTLS), parties.ReceiverConfig(), linkagetest.Source(accounts))
+	matches, summary, err := linkage.Receive(ctx, tls.Client(network, clientTLS), parties.ReceiverConfig(), linkage.Slice(accounts))
 	if err != nil {
 		fmt.Println(err)
 	}

@@ -28,7 +28,7 @@ func TestFaultAtEveryOperation(t *testing.T) {
 	p := linkagetest.NewParties()
 	server, client := linkagetest.TLS()
 	plain := linkagetest.AllowPlain(t.Context())
-	pub, err := linkage.Publish(plain, p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(plain, p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	before := runtime.NumGoroutine()
 	for name, wrap := range map[string]func(tConn, rConn net.Conn) (net.Conn, net.Conn){
@@ -47,7 +47,7 @@ func TestFaultAtEveryOperation(t *testing.T) {
 					fault.Conn, rConn = rConn, fault
 				}
 				tConn, rConn = wrap(tConn, rConn)
-				o := run(plain, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+				o := run(plain, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 				settled(t, before)
 				if !fault.Reached() {
 					requireJoin(t, w, o)
@@ -103,7 +103,7 @@ func TestCancelAtEveryOperation(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(3, 2)), 20, 20, 20)
 	p := linkagetest.NewParties()
 	plain := linkagetest.AllowPlain(t.Context())
-	pub, err := linkage.Publish(plain, p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(plain, p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	before := runtime.NumGoroutine()
 	cause := errors.New("the caller has seen enough")
@@ -124,7 +124,7 @@ func TestCancelAtEveryOperation(t *testing.T) {
 			_ = tConn.Close()
 			done <- err
 		}()
-		matches, _, err := linkage.Receive(ctx, step, p.ReceiverConfig(), linkagetest.Source(w.accounts))
+		matches, _, err := linkage.Receive(ctx, step, p.ReceiverConfig(), linkage.Slice(w.accounts))
 		_ = rConn.Close()
 		transmitErr := <-done
 		cancel(nil)
@@ -151,11 +151,11 @@ func TestCancelBeforeAndWithoutAPeer(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(linkagetest.AllowPlain(t.Context()))
 	cancel()
-	_, err := linkage.Publish(ctx, p.TransmitterConfig(), linkagetest.Source([]linkage.Flagged{{ID: uuid.UUID{1}}}))
+	_, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice([]linkage.Flagged{{ID: uuid.UUID{1}}}))
 	require.ErrorIs(t, err, linkage.ErrCanceled)
 	require.ErrorIs(t, err, context.Canceled)
 	tConn, rConn := linkagetest.Pipe()
-	_, _, err = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkagetest.Source([]linkage.Account{{Ref: "a"}}))
+	_, _, err = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkage.Slice([]linkage.Account{{Ref: "a"}}))
 	require.ErrorIs(t, err, linkage.ErrCanceled)
 
 	// With a peer that says nothing, the caller's deadline holds.
@@ -163,7 +163,7 @@ func TestCancelBeforeAndWithoutAPeer(t *testing.T) {
 	tConn, rConn = linkagetest.Pipe()
 	ctx, cancel = context.WithTimeout(linkagetest.AllowPlain(t.Context()), 20*time.Millisecond)
 	defer cancel()
-	_, _, err = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkagetest.Source([]linkage.Account{}))
+	_, _, err = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkage.Slice([]linkage.Account{}))
 	require.ErrorIs(t, err, linkage.ErrCanceled)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	_, _ = tConn.Close(), rConn.Close()

@@ -265,7 +265,7 @@ func behind(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.Publica
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { relay(hostile, against, bend) })
-	o := run(ctx, tConn, rConn, tc, rc, pub, linkagetest.Source(w.accounts))
+	o := run(ctx, tConn, rConn, tc, rc, pub, linkage.Slice(w.accounts))
 	wg.Wait()
 	return o
 }
@@ -288,7 +288,7 @@ func requireVictim(t *testing.T, o outcome, victim linkage.Role, want linkage.Co
 
 func TestHostilePeers(t *testing.T) {
 	p, w := hostileWorld(t)
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	require.Equal(t, 10, pub.Records())
 	before := runtime.NumGoroutine()
@@ -325,7 +325,7 @@ func hostilePeers(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.P
 // A peer that goes away after its n-th frame, or in the middle of it.
 func TestTruncationAtEachFrame(t *testing.T) {
 	p, w := hostileWorld(t)
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	for _, victim := range []linkage.Role{linkage.Receiver, linkage.Transmitter} {
 		for _, half := range []bool{false, true} {
@@ -353,7 +353,7 @@ func TestTruncationAtEachFrame(t *testing.T) {
 						return f.bytes() // to a closed connection
 					})
 				})
-				o := run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+				o := run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 				wg.Wait()
 				if sent <= n {
 					require.NoError(t, o.errReceiver)
@@ -371,13 +371,13 @@ func TestTruncationAtEachFrame(t *testing.T) {
 // who has recorded it: the nonces are others, so that the signature does not fit.
 func TestReplay(t *testing.T) {
 	p, w := hostileWorld(t)
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	for _, victim := range []linkage.Role{linkage.Receiver, linkage.Transmitter} {
 		ctx := linkagetest.AllowPlain(t.Context())
 		tConn, rConn := linkagetest.Pipe()
 		record := &linkagetest.Recorder{Conn: rConn}
-		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 		requireJoin(t, w, o)
 
 		said := record.Received()
@@ -395,7 +395,7 @@ func TestReplay(t *testing.T) {
 		if victim == linkage.Transmitter {
 			again.transmitter, again.errTransmit = linkage.Transmit(ctx, near, p.TransmitterConfig(), pub)
 		} else {
-			again.matches, again.receiver, again.errReceiver = linkage.Receive(ctx, near, p.ReceiverConfig(), linkagetest.Source(w.accounts))
+			again.matches, again.receiver, again.errReceiver = linkage.Receive(ctx, near, p.ReceiverConfig(), linkage.Slice(w.accounts))
 		}
 		_ = near.Close()
 		wg.Wait()
@@ -420,10 +420,10 @@ func TestPeersThatDoNotAgree(t *testing.T) {
 		ctx := linkagetest.AllowPlain(t.Context())
 		tc, rc := p.TransmitterConfig(), p.ReceiverConfig()
 		c.receiver(&rc)
-		pub, err := linkage.Publish(ctx, tc, linkagetest.Source(w.signals))
+		pub, err := linkage.Publish(ctx, tc, linkage.Slice(w.signals))
 		require.NoError(t, err)
 		tConn, rConn := linkagetest.Pipe()
-		o := run(ctx, tConn, rConn, tc, rc, pub, linkagetest.Source(w.accounts))
+		o := run(ctx, tConn, rConn, tc, rc, pub, linkage.Slice(w.accounts))
 		requireVictim(t, o, linkage.Transmitter, c.want)
 		var e *linkage.Error
 		require.ErrorAs(t, o.errReceiver, &e, name)

@@ -47,11 +47,11 @@ func TestSessionKnownAnswer(t *testing.T) {
 	tc, rc := p.TransmitterConfig(), p.ReceiverConfig()
 	tc.Now = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	rc.Now = tc.Now
-	pub, err := linkage.Publish(ctx, tc, linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(ctx, tc, linkage.Slice(w.signals))
 	require.NoError(t, err)
 	tConn, rConn := linkagetest.Pipe()
 	record := &linkagetest.Recorder{Conn: rConn}
-	o := run(ctx, tConn, record, tc, rc, pub, linkagetest.Source(w.accounts))
+	o := run(ctx, tConn, record, tc, rc, pub, linkage.Slice(w.accounts))
 	requireJoin(t, w, o)
 	for _, c := range []struct {
 		bytes []byte
@@ -72,11 +72,11 @@ func BenchmarkSession(b *testing.B) {
 		w.signals = append(w.signals, linkage.Flagged{ID: uuid.UUID{1, byte(i)}, Identifiers: []hashing.Identifier{device(b, hashing.InstallID, 10*i)}})
 	}
 	ctx := linkagetest.AllowPlain(b.Context())
-	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(b, err)
 	for b.Loop() {
 		tConn, rConn := linkagetest.Pipe()
-		o := run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+		o := run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 		require.NoError(b, o.errReceiver)
 		require.Len(b, o.matches, 200)
 	}

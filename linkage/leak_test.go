@@ -27,7 +27,7 @@ import (
 // whether the receiver knows them: the session ends alike, to the last frame.
 func TestNothingSaidDependsOnAMatch(t *testing.T) {
 	p, w := hostileWorld(t)
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	strangers := &world{signals: w.signals}
 	for i := range w.accounts {
@@ -54,7 +54,7 @@ func TestNothingSaidDependsOnAMatch(t *testing.T) {
 				return f.bytes()
 			})
 		})
-		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 		wg.Wait()
 		var b strings.Builder
 		for said := record.Sent(); len(said) > 0; {
@@ -87,11 +87,11 @@ func TestSignalIDsAreNotOnTheWire(t *testing.T) {
 		p := linkagetest.NewParties()
 		p.Key = key
 		ctx := linkagetest.AllowPlain(t.Context())
-		pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkagetest.Source(signals))
+		pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice(signals))
 		require.NoError(t, err)
 		tConn, rConn := linkagetest.Pipe()
 		record := &linkagetest.Recorder{Conn: rConn}
-		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(accounts))
+		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(accounts))
 		require.NoError(t, o.errReceiver)
 		require.Equal(t, signals[0].ID, o.matches[0].Signals[0].ID)
 		require.False(t, bytes.Contains(record.Received(), signals[0].ID[:]))
@@ -107,7 +107,7 @@ func TestSignalIDsAreNotOnTheWire(t *testing.T) {
 func TestTLSIsBoundIntoTheSession(t *testing.T) {
 	p, w := hostileWorld(t)
 	server, client := linkagetest.TLS()
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	tConn, tFar := linkagetest.Pipe()
 	rFar, rConn := linkagetest.Pipe()
@@ -117,7 +117,7 @@ func TestTLSIsBoundIntoTheSession(t *testing.T) {
 		toReceiver, toTransmitter := tls.Server(rFar, server), tls.Client(tFar, client)
 		relay(toTransmitter, toReceiver, frame.bytes)
 	})
-	o := run(t.Context(), tls.Server(tConn, server), tls.Client(rConn, client), p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+	o := run(t.Context(), tls.Server(tConn, server), tls.Client(rConn, client), p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 	wg.Wait()
 	requireVictim(t, o, linkage.Receiver, linkage.ErrPeer)
 	require.Error(t, o.errTransmit)
@@ -127,7 +127,7 @@ func TestTLSIsBoundIntoTheSession(t *testing.T) {
 func TestSilentHandshake(t *testing.T) {
 	p, w := hostileWorld(t)
 	server, client := linkagetest.TLS()
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	near, far := linkagetest.Pipe()
 	defer func() { _ = far.Close() }()
@@ -137,7 +137,7 @@ func TestSilentHandshake(t *testing.T) {
 	require.ErrorIs(t, err, linkage.ErrTimeout)
 	near, far2 := linkagetest.Pipe()
 	defer func() { _ = far2.Close() }()
-	_, _, err = linkage.Receive(t.Context(), tls.Client(near, client), rc, linkagetest.Source(w.accounts))
+	_, _, err = linkage.Receive(t.Context(), tls.Client(near, client), rc, linkage.Slice(w.accounts))
 	require.ErrorIs(t, err, linkage.ErrTimeout)
 }
 
@@ -152,7 +152,7 @@ func TestStrangersTextIsNotPrinted(t *testing.T) {
 		_ = tls.Server(tConn, server).Handshake()
 		_ = tConn.Close()
 	})
-	_, _, err := linkage.Receive(t.Context(), tls.Client(rConn, client), p.ReceiverConfig(), linkagetest.Source(w.accounts))
+	_, _, err := linkage.Receive(t.Context(), tls.Client(rConn, client), p.ReceiverConfig(), linkage.Slice(w.accounts))
 	wg.Wait()
 	require.ErrorIs(t, err, linkage.ErrTransport)
 	require.NotContains(t, err.Error(), "x509")
@@ -169,7 +169,7 @@ func manyRecords(t *testing.T) (*linkagetest.Parties, *linkage.Publication) {
 	for i := range 40 * 256 {
 		signals = append(signals, linkage.Flagged{ID: uuid.UUID{1, byte(i >> 8), byte(i)}, Identifiers: []hashing.Identifier{phone(t, uint64(i/256))}})
 	}
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(signals))
 	require.NoError(t, err)
 	require.Equal(t, len(signals), pub.Records())
 	return p, pub
@@ -215,7 +215,7 @@ func TestManyRecords(t *testing.T) {
 	})
 	done := make(chan struct{})
 	go func() {
-		_, _, _ = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkagetest.Source(w.accounts))
+		_, _, _ = linkage.Receive(ctx, rConn, p.ReceiverConfig(), linkage.Slice(w.accounts))
 		close(done)
 	}()
 	_, err := linkage.Transmit(ctx, tConn, tc, pub)
@@ -249,7 +249,7 @@ func TestResultsHoldNoIdentifier(t *testing.T) {
 
 	ctx := linkagetest.AllowPlain(t.Context())
 	tConn, rConn := linkagetest.Pipe()
-	_, _, err = linkage.Receive(ctx, rConn, linkage.Config{}, linkagetest.Source(w.accounts))
+	_, _, err = linkage.Receive(ctx, rConn, linkage.Config{}, linkage.Slice(w.accounts))
 	require.ErrorIs(t, err, linkage.ErrInput)
 	_, err = rConn.Write([]byte("x"))
 	require.ErrorIs(t, err, net.ErrClosed)

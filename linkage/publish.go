@@ -19,7 +19,8 @@ import (
 // Publication is what a transmitter says in one epoch: its signals, sealed so
 // that only who holds a flagged identifier can read about it. It serves any
 // number of sessions, also at once. It holds the key of the epoch and is not
-// stored or sent; the zero Publication is invalid.
+// stored or sent; the zero Publication is invalid. It is a snapshot: whoever opts
+// out later, where that applies, is in it until the next is made.
 type Publication struct {
 	scope   scope
 	sum     Summary

@@ -118,10 +118,10 @@ func run(ctx context.Context, tConn, rConn net.Conn, tCfg, rCfg linkage.Config, 
 func runPlain(t testing.TB, p *linkagetest.Parties, w *world) outcome {
 	t.Helper()
 	ctx := linkagetest.AllowPlain(t.Context())
-	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	tConn, rConn := linkagetest.Pipe()
-	return run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+	return run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 }
 
 func requireJoin(t testing.TB, w *world, o outcome) {
@@ -205,7 +205,7 @@ func TestMatchesDoNotDependOn(t *testing.T) {
 	for _, workers := range []int{1, 2, 7} {
 		tc, rc := p.TransmitterConfig(), p.ReceiverConfig()
 		tc.Workers, rc.Workers, tc.Now, rc.Now = workers, workers, later, later
-		pub, err := linkage.Publish(ctx, tc, linkagetest.Source(w.signals))
+		pub, err := linkage.Publish(ctx, tc, linkage.Slice(w.signals))
 		require.NoError(t, err)
 		tc.Key = hashing.Key{} // needed no more
 		var wg sync.WaitGroup
@@ -213,7 +213,7 @@ func TestMatchesDoNotDependOn(t *testing.T) {
 		for i := range outcomes {
 			wg.Go(func() {
 				tConn, rConn := linkagetest.Pipe()
-				outcomes[i] = run(ctx, tConn, rConn, tc, rc, pub, linkagetest.Source(w.accounts))
+				outcomes[i] = run(ctx, tConn, rConn, tc, rc, pub, linkage.Slice(w.accounts))
 			})
 		}
 		wg.Wait()
@@ -262,10 +262,10 @@ func TestSessionOverTLS(t *testing.T) {
 	w := newWorld(t, r, 50, 50, 60)
 	p := linkagetest.NewParties()
 	server, client := linkagetest.TLS()
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	tConn, rConn := linkagetest.Pipe()
-	o := run(t.Context(), tls.Server(tConn, server), tls.Client(rConn, client), p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+	o := run(t.Context(), tls.Server(tConn, server), tls.Client(rConn, client), p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 	requireJoin(t, w, o)
 }
 
@@ -274,12 +274,12 @@ func TestSessionOverTLS(t *testing.T) {
 func TestTransportIsRequired(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(1, 3)), 3, 3, 3)
 	p := linkagetest.NewParties()
-	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 
 	tConn, rConn := linkagetest.Pipe()
 	record := &linkagetest.Recorder{Conn: rConn}
-	o := run(t.Context(), tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+	o := run(t.Context(), tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 	require.ErrorIs(t, o.errReceiver, linkage.ErrTransport)
 	require.ErrorIs(t, o.errTransmit, linkage.ErrTransport)
 	require.Empty(t, record.Sent())
@@ -296,7 +296,7 @@ func TestTransportIsRequired(t *testing.T) {
 		server, client := linkagetest.TLS()
 		spoil(server, client)
 		tConn, rConn := linkagetest.Pipe()
-		o := run(t.Context(), tls.Server(tConn, server), tls.Client(rConn, client), p.TransmitterConfig(), p.ReceiverConfig(), pub, linkagetest.Source(w.accounts))
+		o := run(t.Context(), tls.Server(tConn, server), tls.Client(rConn, client), p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
 		require.ErrorIs(t, o.errTransmit, linkage.ErrTransport, name)
 		require.Error(t, o.errReceiver, name)
 		require.Nil(t, o.matches)
@@ -327,12 +327,12 @@ func TestOptOut(t *testing.T) {
 		tc, rc := p.TransmitterConfig(), p.ReceiverConfig()
 		tc.OptOut, rc.OptOut = transmitter, receiver
 		ctx := linkagetest.AllowPlain(t.Context())
-		pub, err := linkage.Publish(ctx, tc, linkagetest.Source(signals))
+		pub, err := linkage.Publish(ctx, tc, linkage.Slice(signals))
 		if err != nil {
 			return outcome{}, err
 		}
 		tConn, rConn := linkagetest.Pipe()
-		return run(ctx, tConn, rConn, tc, rc, pub, linkagetest.Source(accounts)), nil
+		return run(ctx, tConn, rConn, tc, rc, pub, linkage.Slice(accounts)), nil
 	}
 	for _, purpose := range []linkage.Purpose{linkage.Security, linkage.FraudAndAbusePrevention} {
 		register := &optOuts{out: map[string]bool{"out": true, "flagged out": true}}
@@ -400,10 +400,10 @@ func TestProgressReachesTheEnd(t *testing.T) {
 	steps := 0
 	rc.Progress = func(p linkage.Progress) { last = p; steps++ }
 	tc.Progress = func(p linkage.Progress) { lastT = p }
-	pub, err := linkage.Publish(ctx, tc, linkagetest.Source(w.signals))
+	pub, err := linkage.Publish(ctx, tc, linkage.Slice(w.signals))
 	require.NoError(t, err)
 	tConn, rConn := linkagetest.Pipe()
-	o := run(ctx, tConn, rConn, tc, rc, pub, linkagetest.Source(w.accounts))
+	o := run(ctx, tConn, rConn, tc, rc, pub, linkage.Slice(w.accounts))
 	require.NoError(t, o.errReceiver)
 	require.Equal(t, linkage.Progress{Round: "enrolment", Done: 2500, Total: 2500}, last)
 	require.Equal(t, last, lastT)

@@ -80,17 +80,6 @@ func Join(accounts []linkage.Account, signals []linkage.Flagged) []linkage.Match
 	return out
 }
 
-// Source makes a source of a slice.
-func Source[T any](all []T) linkage.Source[T] {
-	return func(yield func(T, error) bool) {
-		for _, v := range all {
-			if !yield(v, nil) {
-				return
-			}
-		}
-	}
-}
-
 // Parties is a signed agreement with all that both sides need to use it.
 type Parties struct {
 	Agreement             *linkage.Agreement

@@ -12,8 +12,8 @@ import (
 )
 
 // Decide weighs the evidence under the policy as of now. It is a pure function:
-// the same evidence (in any order), policy and time give the same Decision, byte
-// for byte, with the same id. No evidence is an error; what is odd or unknown in
+// the same evidence (sightings in any order), policy and time give the same
+// Decision, byte for byte, with the same id. No evidence is an error; what is odd or unknown in
 // it carries nothing harsh. Nothing of the evidence is changed or kept, but for
 // the Path of its signals.
 //
@@ -30,11 +30,10 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 	now = now.UTC().Round(0)
 	weighed, unreadable := gather(evidence.Sightings)
 	unreadable += max(evidence.Unreadable, 0)
-	j := judge{policy: &policy, now: now, holdings: sortedHoldings(evidence.Holdings)}
+	j := judge{policy: &policy, now: now, holdings: tidyHoldings(evidence.Holdings)}
 	for i := range weighed {
 		j.weigh(&weighed[i])
 	}
-	j.corroborate(weighed)
 
 	d := Decision{
 		Account: evidence.Account, Action: None, Scope: ScopeAccount, Mode: policy.Mode, Automated: true,
@@ -43,7 +42,7 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 	}
 	d.ID = decisionID(&d)
 
-	t := trial{weighed: weighed}
+	t := trial{judge: &j, weighed: weighed}
 	rule := t.run(&policy)
 	d.Explanation.Rules = t.outcomes
 	var matched kindSet
@@ -65,7 +64,7 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 	d.Signals = slices.Compact(d.Signals)
 	d.Explanation.Unknown = unknowns(&d.Explanation)
 
-	w := writer{policy: &policy, decision: &d, rule: rule, carriers: t.carriers, text: make([]byte, 0, 512)}
+	w := writer{judge: &j, decision: &d, rule: rule, carriers: t.carriers, text: make([]byte, 0, 512)}
 	w.lead = w.strongest()
 	d.Reason, d.Undo = w.reason(), w.undo()
 	return d
@@ -88,18 +87,20 @@ func gather(sightings []Sighting) (weighed []Weighed, unreadable int) {
 		start := len(forms)
 		forms = s.Signal.append(forms)
 		s.Kinds = kinds.list()
+		s.Places = tidyPlaces(s.Places)
 		weighed = append(weighed, Weighed{Sighting: s, kinds: kinds, form: forms[start:len(forms):len(forms)]})
 	}
 	slices.SortFunc(weighed, func(a, b Weighed) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), bytes.Compare(a.Signal.ID[:], b.Signal.ID[:]),
-			cmp.Compare(b.Signal.Revision, a.Signal.Revision), bytes.Compare(a.form, b.form), cmp.Compare(a.kinds, b.kinds))
+			cmp.Compare(b.Signal.Revision, a.Signal.Revision), bytes.Compare(a.form, b.form), cmp.Compare(a.kinds, b.kinds),
+			slices.Compare(a.Places, b.Places))
 	})
 	kept := weighed[:0]
 	for _, w := range weighed {
 		if n := len(kept); n > 0 {
 			last := &kept[n-1]
 			if last.From == w.From && last.Signal.ID == w.Signal.ID &&
-				(last.Signal.Revision > w.Signal.Revision || last.kinds == w.kinds && bytes.Equal(last.form, w.form)) {
+				(last.Signal.Revision > w.Signal.Revision || last.kinds == w.kinds && bytes.Equal(last.form, w.form) && slices.Equal(last.Places, w.Places)) {
 				continue
 			}
 		}
@@ -108,29 +109,37 @@ func gather(sightings []Sighting) (weighed []Weighed, unreadable int) {
 	return kept, unreadable
 }
 
-// sortedHoldings copies the holdings into one order. What makes no sense is unknown.
-func sortedHoldings(holdings []Holding) []Holding {
+// tidyHoldings copies the holdings. What makes no sense is unknown.
+func tidyHoldings(holdings []Holding) []Holding {
 	if len(holdings) == 0 {
 		return nil
 	}
-	sorted := make([]Holding, 0, len(holdings))
-	for _, h := range holdings {
+	tidy := make([]Holding, len(holdings))
+	for i, h := range holdings {
+		if !h.Kind.Valid() {
+			continue // the zero Holding: its place is not another's
+		}
 		h.Since = h.Since.UTC().Round(0)
-		if h.Since.Year() > 9999 {
+		if y := h.Since.Year(); y < 1 || y > 9999 {
 			h.Since = time.Time{}
 		}
 		if h.Verified > No {
 			h.Verified = Unknown
 		}
-		if h.Kind.Valid() {
-			sorted = append(sorted, h)
-		}
+		h.Accounts = max(h.Accounts, 0)
+		tidy[i] = h
 	}
-	slices.SortFunc(sorted, func(a, b Holding) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since),
-			cmp.Compare(a.Verified, b.Verified), cmp.Compare(a.Accounts, b.Accounts))
-	})
-	return sorted
+	return tidy
+}
+
+// tidyPlaces copies places into one order, each once.
+func tidyPlaces(places []int) []int {
+	if len(places) == 0 {
+		return nil
+	}
+	tidy := slices.Clone(places)
+	slices.Sort(tidy)
+	return slices.Compact(tidy)
 }
 
 // decisionID makes a UUID of version 8 from all that the decision depends on.
@@ -155,6 +164,10 @@ func decisionID(d *Decision) (id uuid.UUID) {
 		w := &d.Explanation.Signals[i]
 		text(w.From)
 		number(int64(w.kinds))
+		number(int64(len(w.Places)))
+		for _, p := range w.Places {
+			number(int64(p))
+		}
 		number(int64(len(w.form)))
 		b = append(b, w.form...)
 	}
@@ -167,6 +180,7 @@ func decisionID(d *Decision) (id uuid.UUID) {
 
 // trial tries rules on the weighed signals.
 type trial struct {
+	judge    *judge
 	weighed  []Weighed
 	outcomes []RuleOutcome
 	carriers []int // the signals that met the winning rule
@@ -185,6 +199,9 @@ func (t *trial) run(p *Policy) *Rule {
 	t.outcomes = make([]RuleOutcome, 0, len(p.Rules))
 	for i := range p.Rules {
 		r := &p.Rules[i]
+		if r.asks(LeafCorroborated) {
+			t.judge.corroborate(r, t.weighed)
+		}
 		best, bestTruth, bestMet := 0, No, -1
 		for n := range t.weighed {
 			truth, met := r.try(&t.weighed[n])
@@ -197,8 +214,12 @@ func (t *trial) run(p *Policy) *Rule {
 		}
 		start := len(room)
 		room = r.leaves(&t.weighed[best], room)
-		t.outcomes = append(t.outcomes, RuleOutcome{Rule: r.ID, Action: r.Action, Met: bestTruth,
-			Signal: t.weighed[best].Signal.ID, Leaves: room[start:len(room):len(room)]})
+		outcome := RuleOutcome{Rule: r.ID, Action: r.Action, Met: bestTruth,
+			Signal: t.weighed[best].Signal.ID, Leaves: room[start:len(room):len(room)]}
+		if w := &t.weighed[best]; r.asks(LeafCorroborated) && w.corroborated == Yes {
+			outcome.By = t.weighed[w.by].Signal.ID
+		}
+		t.outcomes = append(t.outcomes, outcome)
 		if bestTruth == Yes {
 			return r
 		}
@@ -264,7 +285,11 @@ func (w *Weighed) leaf(c Condition) LeafValue {
 	case LeafDevice:
 		v.Value = w.Device
 	case LeafCorroborated:
-		v.Value = w.Corroborated
+		v.Value = w.corroborated
+	case LeafPhoneAlone:
+		v.Value = w.PhoneAlone
+	case LeafDeviceAlone:
+		v.Value = w.DeviceAlone
 	}
 	if c.Leaf.measured() && (c.Leaf != LeafReports || v.Have > 0) {
 		v.Value = truthOf(v.Have >= v.AtLeast)
@@ -304,7 +329,7 @@ func (t *trial) carried(r *Rule) []uuid.UUID {
 	for _, n := range t.carriers {
 		ids = append(ids, t.weighed[n].Signal.ID)
 		if r.asks(LeafCorroborated) {
-			ids = append(ids, t.weighed[n].By)
+			ids = append(ids, t.weighed[t.weighed[n].by].Signal.ID)
 		}
 	}
 	return ids

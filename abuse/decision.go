@@ -3,6 +3,7 @@ package abuse
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,7 +48,7 @@ type Decision struct {
 // Explanation is how a decision came about, in full.
 type Explanation struct {
 	Signals    []Weighed     `json:"signals"`              // by partner and id
-	Holdings   []Holding     `json:"holdings"`             // as used, by kind
+	Holdings   []Holding     `json:"holdings"`             // as used, each at its place
 	Rules      []RuleOutcome `json:"rules"`                // those that were tried, in order
 	Unknown    []string      `json:"unknown,omitempty"`    // what was not known, such as "phone since"
 	Unreadable int           `json:"unreadable,omitempty"` // signals that could not be read
@@ -57,9 +58,10 @@ type Explanation struct {
 type RuleOutcome struct {
 	Rule   string      `json:"rule"`
 	Action Action      `json:"action"`
-	Met    Truth       `json:"met"`    // Yes for the last at most
-	Signal uuid.UUID   `json:"signal"` // the signal that came nearest to meeting it
-	Leaves []LeafValue `json:"leaves"` // for that signal
+	Met    Truth       `json:"met"`         // Yes for the last at most
+	Signal uuid.UUID   `json:"signal"`      // the signal that came nearest to meeting it
+	By     uuid.UUID   `json:"by,omitzero"` // the one that corroborates it, if the rule asks for one
+	Leaves []LeafValue `json:"leaves"`      // for that signal
 }
 
 // LeafValue is one condition of a rule and what it came to.
@@ -113,7 +115,11 @@ func (b *lines) explanation(e *Explanation) {
 	for i := range e.Signals {
 		b.signal(&e.Signals[i])
 	}
-	for _, h := range e.Holdings {
+	for place, h := range e.Holdings {
+		if h.Kind == 0 {
+			b.line("holding ", strconv.Itoa(place), ": unknown")
+			continue
+		}
 		since, accounts := "unknown", "unknown"
 		if !h.Since.IsZero() {
 			since = instant(h.Since)
@@ -121,10 +127,14 @@ func (b *lines) explanation(e *Explanation) {
 		if h.Accounts > 0 {
 			accounts = strconv.Itoa(h.Accounts)
 		}
-		b.line("holding ", h.Kind.String(), ": since ", since, ", verified ", h.Verified.String(), ", accounts ", accounts)
+		b.line("holding ", strconv.Itoa(place), " ", h.Kind.String(), ": since ", since, ", verified ", h.Verified.String(), ", accounts ", accounts)
 	}
 	for _, r := range e.Rules {
-		b.line("rule ", r.Rule, " (", r.Action.String(), "): ", r.Met.String(), ", nearest signal ", r.Signal.String())
+		by := ""
+		if r.By != (uuid.UUID{}) {
+			by = ", corroborated by " + r.By.String()
+		}
+		b.line("rule ", r.Rule, " (", r.Action.String(), "): ", r.Met.String(), ", nearest signal ", r.Signal.String(), by)
 		for _, l := range r.Leaves {
 			b.line("  ", l.String())
 		}
@@ -147,15 +157,33 @@ func (b *lines) signal(w *Weighed) {
 		observed = instant(s.FirstObserved) + " to " + instant(s.LastObserved)
 	}
 	b.line("  observed ", observed, ", valid until ", instant(s.ValidUntil), ", permits ", s.Permitted.String())
-	b.line("  phone ", w.Phone.String(), ", device ", w.Device.String(), ", corroborated ", w.Corroborated.String(),
-		", at most ", w.Cap.String())
+	matched := make([]string, len(w.Kinds))
+	for i, k := range w.Kinds {
+		matched[i] = k.String()
+	}
+	b.line("  matched by ", strings.Join(matched, ", "), at(w.Places))
+	b.line("  phone ", w.Phone.String(), " (alone ", w.PhoneAlone.String(), "), device ", w.Device.String(),
+		" (alone ", w.DeviceAlone.String(), "), at most ", w.Cap.String())
 	for _, f := range w.Findings {
 		about := ""
 		if f.Kind != 0 {
-			about = " (" + f.Kind.String() + ")"
+			about = " (" + f.Kind.String() + at(f.Places) + ")"
 		}
 		b.line("  guard ", f.Guard.String(), about, ": ", f.Spoke.String(), ", leaves ", f.Cap.String())
 	}
+}
+
+// at gives places as in " at 0, 2".
+func at(places []int) string {
+	s := ""
+	for i, p := range places {
+		if i == 0 {
+			s = " at " + strconv.Itoa(p)
+		} else {
+			s += ", " + strconv.Itoa(p)
+		}
+	}
+	return s
 }
 
 // String gives the leaf as in "confidence 92, asked 80: yes".

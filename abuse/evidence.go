@@ -11,10 +11,13 @@ import (
 )
 
 // Holding is what is known here about one identifier of the account. Every field
-// but Kind may be unknown, which is its zero value, and what is unknown never
-// carries a step harsher than [Friction].
+// may be unknown, which is its zero value, and what is unknown never carries a
+// step harsher than [Friction]. The zero Holding keeps the place of an identifier
+// of which nothing is known.
+//
+// A Since of midnight UTC may be a date and stands for the whole of its day.
 type Holding struct {
-	Kind     hashing.Kind `json:"kind"`
+	Kind     hashing.Kind `json:"kind,omitzero"`
 	Since    time.Time    `json:"since,omitzero"`     // when this account obtained it
 	Verified Truth        `json:"verified"`           // whether the account has proved that it holds it
 	Accounts int          `json:"accounts,omitempty"` // how many accounts hold it here, this one included
@@ -25,6 +28,11 @@ type Sighting struct {
 	From   string         `json:"from"` // the partner that sent it, as authenticated
 	Signal Signal         `json:"signal"`
 	Kinds  []hashing.Kind `json:"kinds"` // the kinds of identifier that agree
+	// Places are indices of those Holdings whose identifiers agree, in any order.
+	// Empty, as it may be where evidence is written by hand: which of the account's
+	// identifiers agree is not known. Then all holdings of the kinds are asked, and
+	// where two of a kind speak differently the answer is unknown.
+	Places []int `json:"places,omitempty"`
 }
 
 // Evidence is all that is known about one account: what partners say and how that
@@ -37,9 +45,10 @@ type Evidence struct {
 	// Sightings in any order. Of several revisions of a signal from one partner the
 	// highest counts.
 	Sightings []Sighting
-	// Holdings of the account, in any order. Which of two telephone numbers a match
-	// is about is not known, so that where two holdings of a kind speak differently
-	// the answer is unknown. A kind without a holding is unknown altogether.
+	// Holdings of the account: Holdings[i] is about Account.Identifiers[i] as given
+	// to linkage, in every session whose matches are put together here. Of an
+	// identifier without a holding nothing is known, and of none where a signal's
+	// Kinds are not those of the holdings at its Places.
 	Holdings []Holding
 	// Unreadable counts signals that matched and could not be read.
 	Unreadable int
@@ -51,7 +60,8 @@ type Evidence struct {
 //
 // The error tells of the signals that could not be read, each an
 // [*UnreadableError]. The Evidence is usable all the same: they are counted in it
-// and carry nothing. Holdings is kept and not copied.
+// and carry nothing. Give one holding for each identifier of the account that
+// linkage was given, in that order; the slice is kept and not copied.
 func NewEvidence(from string, match linkage.Match, holdings ...Holding) (Evidence, error) {
 	e := Evidence{Account: match.Account, Holdings: holdings}
 	return e, e.Add(from, match)
@@ -75,7 +85,7 @@ func (e *Evidence) Add(from string, match linkage.Match) error {
 			unreadable = append(unreadable, &UnreadableError{Signal: m.ID, Err: err})
 			continue
 		}
-		e.Sightings = append(e.Sightings, Sighting{From: from, Signal: s, Kinds: slices.Clone(m.Kinds)})
+		e.Sightings = append(e.Sightings, Sighting{From: from, Signal: s, Kinds: slices.Clone(m.Kinds), Places: slices.Clone(m.Places)})
 	}
 	return errors.Join(unreadable...)
 }

@@ -2,6 +2,7 @@ package abuse_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -15,7 +16,11 @@ import (
 func matched(t testing.TB, s abuse.Signal, kinds ...hashing.Kind) linkage.MatchedSignal {
 	label, err := s.MarshalBinary()
 	require.NoError(t, err)
-	return linkage.MatchedSignal{ID: s.ID, Sequence: s.Revision, Kinds: kinds, Label: label}
+	m := linkage.MatchedSignal{ID: s.ID, Sequence: s.Revision, Kinds: kinds, Label: label}
+	for i := range kinds {
+		m.Places = append(m.Places, i)
+	}
+	return m
 }
 
 func TestNewEvidence(t *testing.T) {
@@ -24,7 +29,7 @@ func TestNewEvidence(t *testing.T) {
 	e, err := abuse.NewEvidence("messenger", match, good(hashing.Phone))
 	require.NoError(t, err)
 	assert.Equal(t, abuse.Evidence{Account: "a-17",
-		Sightings: []abuse.Sighting{{From: "messenger", Signal: s, Kinds: []hashing.Kind{hashing.Phone, hashing.IMEI}}},
+		Sightings: []abuse.Sighting{{From: "messenger", Signal: s, Kinds: []hashing.Kind{hashing.Phone, hashing.IMEI}, Places: []int{0, 1}}},
 		Holdings:  []abuse.Holding{good(hashing.Phone)}}, e)
 
 	other := strong(2, "mail")
@@ -80,6 +85,37 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// The places of a match are those of the account's identifiers as linkage was
+// given them. Of two phones only the one that matched is asked: the old one does
+// not make a recycled one suspicious, and a fresh one hides nothing.
+func TestPlacesAreThoseOfTheMatch(t *testing.T) {
+	fresh := abuse.Holding{Kind: hashing.Phone, Since: observed.AddDate(0, 0, 1), Verified: abuse.Yes, Accounts: 1}
+	unknown := abuse.Holding{Kind: hashing.Phone}
+	for _, c := range []struct {
+		holdings []abuse.Holding
+		place    int
+		want     abuse.Action
+	}{
+		{[]abuse.Holding{good(hashing.Phone), fresh}, 0, abuse.Suspend},
+		{[]abuse.Holding{good(hashing.Phone), fresh}, 1, abuse.None},
+		{[]abuse.Holding{good(hashing.Phone), unknown}, 0, abuse.Suspend},
+		{[]abuse.Holding{good(hashing.Phone), unknown}, 1, abuse.Friction},
+		{[]abuse.Holding{good(hashing.Phone), {}}, 0, abuse.Suspend},
+		{[]abuse.Holding{good(hashing.Phone), {}}, 1, abuse.Friction},
+		{[]abuse.Holding{good(hashing.IMEI), good(hashing.Phone)}, 0, abuse.Friction}, // not in the order of the identifiers
+		{[]abuse.Holding{good(hashing.Phone)}, 1, abuse.Friction},
+	} {
+		m := matched(t, strong(1, "messenger"), hashing.Phone)
+		m.Places = []int{c.place}
+		e, err := abuse.NewEvidence("messenger", linkage.Match{Account: "a", Signals: []linkage.MatchedSignal{m}}, c.holdings...)
+		require.NoError(t, err)
+		m.Places[0] = 77 // the match is the caller's
+		d := abuse.Decide(e, policy(t), now)
+		assert.Equal(t, c.want, d.Action, "%v", c)
+		assert.Len(t, d.Explanation.Holdings, len(c.holdings))
+	}
+}
+
 // A sighting that is given twice is one.
 func TestDuplicatesAreOne(t *testing.T) {
 	x := sighting(strong(1, "messenger"), hashing.Phone, hashing.IMEI)
@@ -104,6 +140,9 @@ func TestOddEvidence(t *testing.T) {
 		"negative count":  func(e *abuse.Evidence) { e.Holdings[0].Accounts = -5 },
 		"odd truth":       func(e *abuse.Evidence) { e.Holdings[0].Verified = 77 },
 		"far future":      func(e *abuse.Evidence) { e.Holdings[0].Since = now.AddDate(90_000, 0, 0) },
+		"no such place":   func(e *abuse.Evidence) { e.Sightings[0].Places = []int{1} },
+		"odd places":      func(e *abuse.Evidence) { e.Sightings[0].Places = []int{-1, 1 << 40} },
+		"before year one": func(e *abuse.Evidence) { e.Holdings[0].Since = time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"no such kind":    func(e *abuse.Evidence) { e.Holdings[0].Kind = 0 },
 		"everything zero": func(e *abuse.Evidence) { *e = abuse.Evidence{} },
 		"below zero":      func(e *abuse.Evidence) { *e = abuse.Evidence{Unreadable: -3} },

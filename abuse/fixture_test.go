@@ -119,11 +119,47 @@ func randomEvidence(r *rand.Rand, signals int) abuse.Evidence {
 			continue
 		}
 		for range pick(r, 0, 1, 1, 1, 1, 1, 2) {
-			e.Holdings = append(e.Holdings, abuse.Holding{Kind: k,
-				Since:    pick(r, long, long, long, time.Time{}, observed, observed.AddDate(0, 0, -5), observed.AddDate(0, 0, 1)),
-				Verified: pick(r, abuse.Yes, abuse.Yes, abuse.Yes, abuse.No, abuse.Unknown),
-				Accounts: pick(r, 1, 1, 1, 3, 4, 5, 6, 0)})
+			e.Holdings = append(e.Holdings, randomHolding(r, k))
+		}
+	}
+	if r.IntN(20) == 0 {
+		e.Holdings = append(e.Holdings, abuse.Holding{})
+	}
+	r.Shuffle(len(e.Holdings), func(i, j int) { e.Holdings[i], e.Holdings[j] = e.Holdings[j], e.Holdings[i] })
+	for i := range e.Sightings {
+		if r.IntN(3) > 0 {
+			e.Sightings[i].Places = randomPlaces(r, e.Sightings[i].Kinds, e.Holdings)
 		}
 	}
 	return e
+}
+
+func randomHolding(r *rand.Rand, k hashing.Kind) abuse.Holding {
+	return abuse.Holding{Kind: k,
+		Since: pick(r, long, long, long, time.Time{}, observed, observed.Add(-time.Second), observed.Add(time.Second),
+			observed.AddDate(0, 0, -5), observed.AddDate(0, 0, 1)),
+		Verified: pick(r, abuse.Yes, abuse.Yes, abuse.Yes, abuse.No, abuse.Unknown),
+		Accounts: pick(r, 1, 1, 1, 3, 4, 5, 6, 0)}
+}
+
+// randomPlaces gives places that hold the kinds, or seldom other ones.
+func randomPlaces(r *rand.Rand, kinds []hashing.Kind, holdings []abuse.Holding) (places []int) {
+	for n, k := range kinds {
+		some := false
+		for p, h := range holdings {
+			if h.Kind == k && (!some || r.IntN(2) == 0) {
+				places, some = append(places, p), true
+			}
+		}
+		if !some {
+			places = append(places, len(holdings)+n)
+		}
+	}
+	if r.IntN(15) == 0 {
+		places[0] = r.IntN(len(holdings) + 2)
+	}
+	if r.IntN(15) == 0 {
+		places = append(places, r.IntN(len(holdings)+2))
+	}
+	return places
 }

@@ -17,38 +17,80 @@ import (
 // three values. It asks, for every step from the harshest down and for every
 // signal, whether the step is allowed whatever the unknown facts turn out to be.
 
-// points says whether a kind of identifier points to the account: "yes", "no" or
-// "perhaps".
-func points(e abuse.Evidence, s abuse.Signal, k hashing.Kind) string {
-	one := func(h abuse.Holding) string {
-		most := 5
-		if k == hashing.Phone {
-			most = 3
-		}
-		known := !h.Since.IsZero() && !s.LastObserved.IsZero()
-		if known && h.Since.After(s.LastObserved) || h.Accounts > most {
-			return "no"
-		}
-		if !known || h.Since.After(s.FirstObserved) || h.Accounts == 0 || k == hashing.Phone && h.Verified != abuse.Yes {
-			return "perhaps"
-		}
-		return "yes"
+// modelHolding says whether an identifier of which this is known points to the
+// account: "yes", "no" or "perhaps".
+func modelHolding(h abuse.Holding, s abuse.Signal) string {
+	most := 5
+	if h.Kind == hashing.Phone {
+		most = 3
 	}
-	answer := ""
-	for _, h := range e.Holdings {
-		if h.Kind != k {
-			continue
-		}
-		if a := one(h); answer == "" {
-			answer = a
-		} else if answer != a {
-			answer = "perhaps"
-		}
+	on := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+	known := !h.Since.IsZero() && !s.LastObserved.IsZero()
+	if known && on(h.Since) > on(s.LastObserved) || h.Accounts > most {
+		return "no"
 	}
-	if answer == "" {
+	isDate := h.Since.UTC().Format(time.TimeOnly) == "00:00:00"
+	if !known || h.Since.After(s.FirstObserved) || isDate && on(h.Since) == on(s.FirstObserved) ||
+		h.Accounts == 0 || h.Kind == hashing.Phone && h.Verified != abuse.Yes {
 		return "perhaps"
 	}
-	return answer
+	return "yes"
+}
+
+// points says whether a kind of identifier points to the account, and whether one
+// that does so is nobody else's here.
+func points(e abuse.Evidence, x abuse.Sighting, k hashing.Kind) (answer string, alone bool) {
+	count := map[string]int{}
+	lonely := 0
+	ask := func(h abuse.Holding) {
+		h.Kind = k
+		count[modelHolding(h, x.Signal)]++
+		if modelHolding(h, x.Signal) == "yes" && h.Accounts == 1 {
+			lonely++
+		}
+	}
+	if len(x.Places) == 0 { // one of them, it is not known which
+		for _, h := range e.Holdings {
+			if h.Kind == k || h.Kind == 0 {
+				ask(h)
+			}
+		}
+		all := count["yes"] + count["no"] + count["perhaps"]
+		switch {
+		case all > 0 && count["yes"] == all:
+			return "yes", lonely == all
+		case all > 0 && count["no"] == all:
+			return "no", false
+		}
+		return "perhaps", false
+	}
+	missing := slices.Clone(x.Kinds)
+	gaps := 0
+	for _, p := range x.Places {
+		var h abuse.Holding
+		if p < len(e.Holdings) {
+			h = e.Holdings[p]
+		}
+		if h.Kind != 0 && !slices.Contains(x.Kinds, h.Kind) {
+			return "perhaps", false
+		}
+		missing = slices.DeleteFunc(missing, func(m hashing.Kind) bool { return m == h.Kind })
+		if h.Kind == 0 {
+			gaps++
+		}
+		if h.Kind == k || h.Kind == 0 {
+			ask(h)
+		}
+	}
+	switch {
+	case len(missing) > gaps:
+		return "perhaps", false
+	case count["yes"] > 0:
+		return "yes", lonely > 0
+	case count["perhaps"] > 0:
+		return "perhaps", false
+	}
+	return "no", false
 }
 
 func modelDead(s abuse.Signal) bool {
@@ -66,7 +108,7 @@ func modelMay(e abuse.Evidence, x abuse.Sighting, step abuse.Action, alone bool)
 		if k == hashing.Phone {
 			at = &phone
 		}
-		if a := points(e, s, k); a == "yes" || *at == "no" {
+		if a, _ := points(e, x, k); a == "yes" || *at == "no" {
 			*at = a
 		}
 	}
@@ -96,13 +138,14 @@ func modelDecide(e abuse.Evidence) string {
 	}{
 		{"disable_corroborated", abuse.Disable, func(x abuse.Sighting, s abuse.Signal, serious bool) bool {
 			return serious && s.Confidence >= 80 && s.Reports >= 3 && slices.ContainsFunc(e.Sightings, func(y abuse.Sighting) bool {
-				return modelIndependent(s, y.Signal) && y.Signal.Confidence >= 60 && modelMay(e, y, abuse.Disable, false)
+				return modelIndependent(s, y.Signal) && y.Signal.Confidence >= 60 && y.Signal.Severity >= abuse.Medium &&
+					slices.Contains(closing, y.Signal.Category) && modelMay(e, y, abuse.Disable, false)
 			})
 		}},
 		{"disable_two_kinds", abuse.Disable, func(x abuse.Sighting, s abuse.Signal, serious bool) bool {
 			return serious && s.Confidence >= 90 && s.Reports >= 5 &&
-				slices.ContainsFunc(x.Kinds, func(k hashing.Kind) bool { return k == hashing.Phone && points(e, s, k) == "yes" }) &&
-				slices.ContainsFunc(x.Kinds, func(k hashing.Kind) bool { return k != hashing.Phone && points(e, s, k) == "yes" })
+				slices.ContainsFunc(x.Kinds, func(k hashing.Kind) bool { _, alone := points(e, x, k); return k == hashing.Phone && alone }) &&
+				slices.ContainsFunc(x.Kinds, func(k hashing.Kind) bool { _, alone := points(e, x, k); return k != hashing.Phone && alone })
 		}},
 		{"suspend_reviewed", abuse.Suspend, func(_ abuse.Sighting, s abuse.Signal, serious bool) bool {
 			return serious && s.Confidence >= 80 && s.Review == abuse.ReviewHuman
@@ -159,9 +202,12 @@ func TestModelExhaustive(t *testing.T) {
 	count := 0
 	holdings := func(k hashing.Kind, most int) []abuse.Holding {
 		var all []abuse.Holding
-		for _, since := range []time.Time{long, {}, observed.Add(time.Second)} {
+		for _, since := range []time.Time{long, {}, observed, observed.Add(time.Second), observed.AddDate(0, 0, 1)} {
 			for _, verified := range []abuse.Truth{abuse.Yes, abuse.No} {
-				for _, accounts := range []int{0, most, most + 1} {
+				if verified == abuse.No && !since.Equal(long) {
+					continue
+				}
+				for _, accounts := range []int{0, 1, most, most + 1} {
 					all = append(all, abuse.Holding{Kind: k, Since: since, Verified: verified, Accounts: accounts})
 				}
 			}
@@ -174,8 +220,11 @@ func TestModelExhaustive(t *testing.T) {
 		for _, device := range devices {
 			for _, kinds := range [][]hashing.Kind{{hashing.Phone}, {hashing.IMEI}, {hashing.Phone, hashing.IMEI}} {
 				for _, s := range modelSignals() {
-					e := abuse.Evidence{Account: "a", Holdings: []abuse.Holding{phone, device},
-						Sightings: []abuse.Sighting{sighting(s, kinds...)}}
+					x := sighting(s, kinds...)
+					for _, k := range kinds {
+						x.Places = append(x.Places, map[hashing.Kind]int{hashing.Phone: 0, hashing.IMEI: 1}[k])
+					}
+					e := abuse.Evidence{Account: "a", Holdings: []abuse.Holding{phone, device}, Sightings: []abuse.Sighting{x}}
 					d := abuse.Decide(e, p, now)
 					if want := modelDecide(e); want != d.Rule {
 						require.Equal(t, want, d.Rule, d.Text())
@@ -194,7 +243,7 @@ func modelSignals() []abuse.Signal {
 		for _, confidence := range []int{29, 30, 60, 80, 90} {
 			for _, severity := range []abuse.Severity{abuse.Low, abuse.Medium, abuse.High} {
 				for _, reports := range []uint32{0, 2, 5} {
-					for _, permitted := range []abuse.Permission{abuse.PermitNone, abuse.PermitInternal, abuse.PermitIndirect, abuse.PermitDirect} {
+					for _, permitted := range []abuse.Permission{abuse.PermitNone, abuse.PermitIndirect, abuse.PermitDirect} {
 						s := strong(1, "messenger")
 						s.Class, s.Confidence, s.Severity, s.Reports, s.Permitted = class, confidence, severity, reports, permitted
 						all = append(all, s)

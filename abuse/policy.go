@@ -31,9 +31,10 @@ type Policy struct {
 	RequireVerified bool
 	// Skew is how far a partner's clock may run ahead, 0 to a day.
 	Skew time.Duration
-	// Corroboration is the least confidence, 0 to 100, of a signal that
-	// corroborates another.
-	Corroboration int
+	// Corroboration and CorroborationSeverity are the least confidence, 0 to 100,
+	// and the least severity of a signal that corroborates another.
+	Corroboration         int
+	CorroborationSeverity Severity
 	// Rules are tried in order and the first that is met wins. No rule is harsher
 	// than one before it, so that a signal more never makes a decision milder.
 	Rules []Rule
@@ -60,8 +61,8 @@ type Condition struct {
 }
 
 // Leaf names a fact about one signal that rules may ask for. All leaves are flat:
-// none depends on the rule that asks, but for the first two, which every rule has
-// by itself and none may list. The zero Leaf is invalid.
+// none depends on the rule that asks, but for corroboration and the first two,
+// which every rule has by itself and none may list. The zero Leaf is invalid.
 type Leaf uint8
 
 // The leaves.
@@ -75,11 +76,13 @@ const (
 	LeafReviewed     Leaf = 7  // a person at the origin has looked at it
 	LeafPhone        Leaf = 8  // it matched by a phone number that counts
 	LeafDevice       Leaf = 9  // it matched by a device that counts
-	LeafCorroborated Leaf = 10 // an independent origin says so too
+	LeafCorroborated Leaf = 10 // an independent origin says so too, in a category of the rule
+	LeafPhoneAlone   Leaf = 11 // it matched by a phone number that counts and no other account here holds
+	LeafDeviceAlone  Leaf = 12 // it matched by a device that counts and no other account here holds
 )
 
 var leafNames = []string{"invalid", "category", "step", "confirmed", "confidence", "severity", "reports",
-	"reviewed", "phone", "device", "corroborated"}
+	"reviewed", "phone", "device", "corroborated", "phone_alone", "device_alone"}
 
 // String gives the leaf's name, such as "confidence", or "invalid".
 func (l Leaf) String() string { return nameOf(l, leafNames) }
@@ -112,12 +115,12 @@ func DefaultPolicy(self string, mode Mode) Policy {
 	return Policy{
 		Self: self, Mode: mode,
 		PhoneAccounts: 3, DeviceAccounts: 5, RequireVerified: true,
-		Skew: 5 * time.Minute, Corroboration: 60,
+		Skew: 5 * time.Minute, Corroboration: 60, CorroborationSeverity: Medium,
 		Rules: []Rule{
 			{"disable_corroborated", Disable, 90 * day, ScopeServices, closing,
 				[]Condition{confirmed, confidence(80), severity(High), reports(3), {Leaf: LeafCorroborated}}},
 			{"disable_two_kinds", Disable, 90 * day, ScopeServices, closing,
-				[]Condition{confirmed, confidence(90), severity(High), reports(5), {Leaf: LeafPhone}, {Leaf: LeafDevice}}},
+				[]Condition{confirmed, confidence(90), severity(High), reports(5), {Leaf: LeafPhoneAlone}, {Leaf: LeafDeviceAlone}}},
 			{"suspend_reviewed", Suspend, 7 * day, ScopeServices, closing,
 				[]Condition{confirmed, confidence(80), severity(High), {Leaf: LeafReviewed}}},
 			{"suspend_confirmed", Suspend, 7 * day, ScopeServices, closing,
@@ -149,6 +152,7 @@ func (p *Policy) Validate() error {
 	check(p.DeviceAccounts >= 1, "device_accounts", "must be at least 1")
 	check(p.Skew >= 0 && p.Skew <= day, "skew", "must be 0 to 24 hours")
 	check(p.Corroboration >= 0 && p.Corroboration <= 100, "corroboration", "must be 0 to 100")
+	check(validEnum(p.CorroborationSeverity, severityNames), "corroboration_severity", "must be low, medium, high or critical")
 	for i := range p.Rules {
 		if problem := p.rule(i); problem != "" {
 			check(false, fmt.Sprintf("rules[%d]", i), problem)
@@ -185,7 +189,7 @@ func (p *Policy) rule(i int) string {
 	for _, c := range r.When {
 		switch {
 		case !validEnum(c.Leaf, leafNames) || c.Leaf <= LeafStep:
-			return "must ask for leaves from confirmed to corroborated"
+			return "must ask for leaves from confirmed on"
 		case c.Leaf.measured() != (c.AtLeast >= 1):
 			return "must have a bound of at least 1 for confidence, severity and reports, and none else"
 		}
@@ -238,6 +242,7 @@ func (p *Policy) Hash() Digest {
 	number(int64(truthOf(p.RequireVerified)))
 	number(int64(p.Skew))
 	number(int64(p.Corroboration))
+	number(int64(p.CorroborationSeverity))
 	number(int64(len(p.Rules)))
 	for i := range p.Rules {
 		r := &p.Rules[i]

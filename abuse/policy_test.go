@@ -8,37 +8,39 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/hashing"
 )
 
 func TestPolicyValidate(t *testing.T) {
 	var zero abuse.Policy
 	joined, ok := zero.Validate().(interface{ Unwrap() []error })
 	require.True(t, ok)
-	assert.Len(t, joined.Unwrap(), 4, "every problem at once")
+	assert.Len(t, joined.Unwrap(), 5, "every problem at once")
 	assert.Panics(t, func() { abuse.Decide(abuse.Evidence{}, zero, now) })
 
 	for name, change := range map[string]func(*abuse.Policy){
-		"self":                  func(p *abuse.Policy) { p.Self = "Social" },
-		"mode":                  func(p *abuse.Policy) { p.Mode = 4 },
-		"phone accounts":        func(p *abuse.Policy) { p.PhoneAccounts = 0 },
-		"device accounts":       func(p *abuse.Policy) { p.DeviceAccounts = -1 },
-		"skew":                  func(p *abuse.Policy) { p.Skew = -1 },
-		"skew of two days":      func(p *abuse.Policy) { p.Skew = 48 * time.Hour },
-		"corroboration":         func(p *abuse.Policy) { p.Corroboration = 101 },
-		"rule id":               func(p *abuse.Policy) { p.Rules[0].ID = "Disable!" },
-		"rule id none":          func(p *abuse.Policy) { p.Rules[0].ID = "none" },
-		"rule id twice":         func(p *abuse.Policy) { p.Rules[1].ID = p.Rules[0].ID },
-		"rule without step":     func(p *abuse.Policy) { p.Rules[7].Action = abuse.None },
-		"rule of unknown step":  func(p *abuse.Policy) { p.Rules[0].Action = 7 },
-		"harsher than before":   func(p *abuse.Policy) { p.Rules[7].Action = abuse.Disable },
-		"for ever":              func(p *abuse.Policy) { p.Rules[0].For = 0 },
-		"for too long":          func(p *abuse.Policy) { p.Rules[0].For = abuse.MaxDuration + 1 },
-		"rule without scope":    func(p *abuse.Policy) { p.Rules[0].Scope = 0 },
-		"unknown category":      func(p *abuse.Policy) { p.Rules[7].Categories = []abuse.Category{16} },
-		"leaf of every rule":    func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafStep}} },
-		"unknown leaf":          func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: 11}} },
-		"measured, no bound":    func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafReports}} },
-		"not measured, a bound": func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafPhone, AtLeast: 1}} },
+		"self":                   func(p *abuse.Policy) { p.Self = "Social" },
+		"mode":                   func(p *abuse.Policy) { p.Mode = 4 },
+		"phone accounts":         func(p *abuse.Policy) { p.PhoneAccounts = 0 },
+		"device accounts":        func(p *abuse.Policy) { p.DeviceAccounts = -1 },
+		"skew":                   func(p *abuse.Policy) { p.Skew = -1 },
+		"skew of two days":       func(p *abuse.Policy) { p.Skew = 48 * time.Hour },
+		"corroboration":          func(p *abuse.Policy) { p.Corroboration = 101 },
+		"corroboration, how bad": func(p *abuse.Policy) { p.CorroborationSeverity = 5 },
+		"rule id":                func(p *abuse.Policy) { p.Rules[0].ID = "Disable!" },
+		"rule id none":           func(p *abuse.Policy) { p.Rules[0].ID = "none" },
+		"rule id twice":          func(p *abuse.Policy) { p.Rules[1].ID = p.Rules[0].ID },
+		"rule without step":      func(p *abuse.Policy) { p.Rules[7].Action = abuse.None },
+		"rule of unknown step":   func(p *abuse.Policy) { p.Rules[0].Action = 7 },
+		"harsher than before":    func(p *abuse.Policy) { p.Rules[7].Action = abuse.Disable },
+		"for ever":               func(p *abuse.Policy) { p.Rules[0].For = 0 },
+		"for too long":           func(p *abuse.Policy) { p.Rules[0].For = abuse.MaxDuration + 1 },
+		"rule without scope":     func(p *abuse.Policy) { p.Rules[0].Scope = 0 },
+		"unknown category":       func(p *abuse.Policy) { p.Rules[7].Categories = []abuse.Category{16} },
+		"leaf of every rule":     func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafStep}} },
+		"unknown leaf":           func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: 13}} },
+		"measured, no bound":     func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafReports}} },
+		"not measured, a bound":  func(p *abuse.Policy) { p.Rules[0].When = []abuse.Condition{{Leaf: abuse.LeafPhone, AtLeast: 1}} },
 	} {
 		p := policy(t)
 		change(&p)
@@ -64,6 +66,7 @@ func TestPolicyHash(t *testing.T) {
 		"verified":   func(p *abuse.Policy) { p.RequireVerified = false },
 		"skew":       func(p *abuse.Policy) { p.Skew++ },
 		"corr":       func(p *abuse.Policy) { p.Corroboration++ },
+		"corr sev":   func(p *abuse.Policy) { p.CorroborationSeverity++ },
 		"rules":      func(p *abuse.Policy) { p.Rules = p.Rules[1:] },
 		"order":      func(p *abuse.Policy) { p.Rules[0], p.Rules[1] = p.Rules[1], p.Rules[0] },
 		"id":         func(p *abuse.Policy) { p.Rules[0].ID += "x" },
@@ -106,4 +109,38 @@ func TestDefaultPolicyIsFresh(t *testing.T) {
 		}
 	}
 	assert.Equal(t, before, b.Hash())
+}
+
+// What corroborates must be of a category that the rule itself is for, and permit
+// and bear its step, be it a milder one than disable.
+func TestCorroborationIsTheRules(t *testing.T) {
+	p := policy(t)
+	p.Rules = []abuse.Rule{{ID: "two", Action: abuse.Limit, For: time.Hour, Scope: abuse.ScopeAccount,
+		Categories: []abuse.Category{abuse.Spam, abuse.Harassment}, When: []abuse.Condition{{Leaf: abuse.LeafConfidence, AtLeast: 80}, {Leaf: abuse.LeafCorroborated}}}}
+	require.NoError(t, p.Validate())
+	first, second := strong(1, "messenger"), strong(2, "bank")
+	first.Category, second.Confidence, second.Severity = abuse.Spam, 60, abuse.Medium
+	act := func(change func(*abuse.Signal)) abuse.Decision {
+		s := second
+		change(&s)
+		return abuse.Decide(abuse.Evidence{Account: "a", Holdings: []abuse.Holding{good(hashing.Phone)},
+			Sightings: []abuse.Sighting{sighting(first, hashing.Phone), sighting(s, hashing.Phone)}}, p, now)
+	}
+	for _, c := range []abuse.Category{abuse.Spam, abuse.Harassment} {
+		d := act(func(s *abuse.Signal) { s.Category, s.Permitted = c, abuse.PermitIndirect })
+		assert.Equal(t, abuse.Limit, d.Action)
+		assert.Equal(t, second.ID, d.Explanation.Rules[0].By)
+		assert.Contains(t, d.Text(), "corroborated by "+second.ID.String())
+	}
+	for name, change := range map[string]func(*abuse.Signal){
+		"category":   func(s *abuse.Signal) { s.Category = abuse.Phishing },
+		"permission": func(s *abuse.Signal) { s.Category, s.Permitted = abuse.Spam, abuse.PermitInternal },
+		"severity":   func(s *abuse.Signal) { s.Category, s.Severity = abuse.Spam, abuse.Low },
+		"confidence": func(s *abuse.Signal) { s.Category, s.Confidence = abuse.Spam, 59 },
+		"class":      func(s *abuse.Signal) { s.Category, s.Class = abuse.Spam, abuse.Predictive },
+	} {
+		d := act(change)
+		assert.Equal(t, abuse.None, d.Action, name)
+		assert.Zero(t, d.Explanation.Rules[0].By, name)
+	}
 }

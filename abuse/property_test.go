@@ -53,16 +53,69 @@ func TestDeterministic(t *testing.T) {
 		one := abuse.Decide(e, p, now)
 		f := clone(e)
 		r.Shuffle(len(f.Sightings), func(i, j int) { f.Sightings[i], f.Sightings[j] = f.Sightings[j], f.Sightings[i] })
-		r.Shuffle(len(f.Holdings), func(i, j int) { f.Holdings[i], f.Holdings[j] = f.Holdings[j], f.Holdings[i] })
 		for i := range f.Sightings {
 			s := &f.Sightings[i]
 			s.Kinds = append(slices.Clone(s.Kinds), s.Kinds[0]) // a kind twice
 			slices.Reverse(s.Kinds)
+			if len(s.Places) > 0 {
+				s.Places = append(slices.Clone(s.Places), s.Places[0])
+				slices.Reverse(s.Places)
+			}
 		}
 		two := abuse.Decide(f, p, now.In(time.FixedZone("elsewhere", 3600)))
 		require.Equal(t, bytesOf(t, one), bytesOf(t, two))
 		require.Equal(t, uuid.Version(8), one.ID.Version())
 		require.Equal(t, uuid.RFC4122, one.ID.Variant())
+	}
+}
+
+// Which place an identifier has matters to nothing.
+func TestOrderOfHoldings(t *testing.T) {
+	r, p := random(t), policy(t)
+	for range rounds {
+		e := randomEvidence(r, r.IntN(4))
+		to := r.Perm(len(e.Holdings))
+		f := clone(e)
+		for from, h := range e.Holdings {
+			f.Holdings[to[from]] = h
+		}
+		for i := range f.Sightings {
+			s := &f.Sightings[i]
+			s.Places = slices.Clone(s.Places)
+			for n, from := range s.Places {
+				if from < len(to) {
+					s.Places[n] = to[from]
+				}
+			}
+		}
+		one, two := abuse.Decide(e, p, now), abuse.Decide(f, p, now)
+		require.Equal(t, one.Rule, two.Rule, "%s\nbecame\n%s", one.Text(), two.Text())
+		require.Equal(t, one.Until, two.Until)
+		require.Equal(t, one.Signals, two.Signals)
+	}
+}
+
+// What else the account holds says nothing about the identifiers that matched:
+// neither an old number nor a fresh one changes the step or its reason.
+func TestWhatDidNotMatchSaysNothing(t *testing.T) {
+	r, p := random(t), policy(t)
+	for range rounds {
+		e := randomEvidence(r, 1+r.IntN(3))
+		for i := range e.Sightings {
+			if s := &e.Sightings[i]; len(s.Places) == 0 || slices.Max(s.Places) >= len(e.Holdings) {
+				s.Places = []int{len(e.Holdings)}
+				e.Holdings = append(e.Holdings, randomHolding(r, hashing.Phone))
+				s.Kinds = []hashing.Kind{hashing.Phone}
+			}
+		}
+		f := clone(e)
+		for range 1 + r.IntN(3) {
+			f.Holdings = append(f.Holdings, randomHolding(r, pick(r, hashing.Phone, hashing.IMEI)))
+		}
+		one, two := abuse.Decide(e, p, now), abuse.Decide(f, p, now)
+		require.Equal(t, one.Rule, two.Rule, "%s\nbecame\n%s", one.Text(), two.Text())
+		require.Equal(t, one.Reason, two.Reason)
+		require.Equal(t, one.Undo, two.Undo)
 	}
 }
 
@@ -78,6 +131,8 @@ func TestDecisionIDs(t *testing.T) {
 		"policy":     func(_ *abuse.Evidence, p *abuse.Policy, _ *time.Time) { p.Skew++ },
 		"unreadable": func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Unreadable++ },
 		"kinds":      func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Sightings[0].Kinds = []hashing.Kind{2} },
+		"places":     func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Sightings[0].Places = []int{0} },
+		"other":      func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Sightings[0].Places = []int{1} },
 		"signal":     func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Sightings[0].Signal.Reports++ },
 		"since":      func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Holdings[0].Since = long.Add(1) },
 		"verified":   func(e *abuse.Evidence, _ *abuse.Policy, _ *time.Time) { e.Holdings[0].Verified = abuse.No },
@@ -124,13 +179,15 @@ func TestUnknownNeverEnforces(t *testing.T) {
 			if len(f.Holdings) == 0 {
 				continue
 			}
-			switch h := &f.Holdings[r.IntN(len(f.Holdings))]; r.IntN(3) {
+			switch h := &f.Holdings[r.IntN(len(f.Holdings))]; r.IntN(4) {
 			case 0:
 				h.Since = time.Time{}
 			case 1:
 				h.Verified = abuse.Unknown
 			case 2:
 				h.Accounts = 0
+			case 3:
+				*h = abuse.Holding{Kind: h.Kind}
 			}
 		}
 		after := abuse.Decide(f, p, now)
@@ -181,12 +238,17 @@ func TestRepetitionNeverCorroborates(t *testing.T) {
 					again.Cause = first.Cause
 				}
 			}
-			e.Sightings = append(e.Sightings, sighting(again, e.Sightings[0].Kinds...))
+			x := sighting(again, e.Sightings[0].Kinds...)
+			x.Places = e.Sightings[0].Places
+			e.Sightings = append(e.Sightings, x)
 		}
 		after := abuse.Decide(e, p, now)
 		require.Equal(t, before.Action, after.Action, "%s\nbecame\n%s", before.Text(), after.Text())
-		for _, w := range after.Explanation.Signals {
-			require.Equal(t, abuse.No, w.Corroborated)
+		for _, o := range after.Explanation.Rules {
+			require.Zero(t, o.By)
+			for _, l := range o.Leaves {
+				require.False(t, l.Leaf == abuse.LeafCorroborated && l.Value == abuse.Yes)
+			}
 		}
 	}
 }

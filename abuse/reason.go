@@ -12,7 +12,7 @@ import (
 // words of closed lists, numbers, dates and names of services, which hold nothing
 // but a-z, 0-9, '-' and '.'.
 type writer struct {
-	policy   *Policy
+	judge    *judge
 	decision *Decision
 	rule     *Rule // nil: none was met
 	carriers []int
@@ -133,70 +133,29 @@ func (w *writer) strength() {
 // about says which identifier ties the signal to the account, and how well.
 func (w *writer) about() {
 	phone, device := w.lead.Phone, w.lead.Device
+	ofPhone, ofDevice := shared(w.lead.phoneAccounts), shared(w.lead.deviceAccounts)
 	switch {
 	case phone == Yes && device == Yes:
-		w.add(" about the phone number and the device that this account has held since before the reports")
+		w.add(" about the phone number", ofPhone, " and the device", ofDevice, " that this account has held since before the reports")
 	case phone == Yes:
-		w.add(" about the phone number that this account has held since before the reports")
+		w.add(" about the phone number", ofPhone, " that this account has held since before the reports")
 	case device == Yes:
-		w.add(" about the device that this account has been used on since before the reports")
+		w.add(" about the device", ofDevice, " that this account has been used on since before the reports")
 	case phone == Unknown && device == Unknown:
-		w.add(" about a phone number and a device of this account")
+		w.add(" about a phone number", ofPhone, " and a device", ofDevice, " of this account")
 	case phone == Unknown:
-		w.add(" about a phone number of this account")
+		w.add(" about a phone number", ofPhone, " of this account")
 	default:
-		w.add(" about a device of this account")
+		w.add(" about a device", ofDevice, " of this account")
 	}
 }
 
-// holdsBack says what kept the decision from going further, if a guard did.
-func (w *writer) holdsBack() {
-	if w.lead.Cap != w.decision.Action && w.rule != nil {
-		return
+// shared says that an identifier is not the account's alone.
+func shared(accounts int) string {
+	if accounts < 2 {
+		return ""
 	}
-	lead := w.lead
-	for _, f := range lead.Findings {
-		if f.Kind == 0 && f.Spoke == Yes && f.Cap == lead.Cap {
-			switch f.Guard {
-			case GuardPermitted:
-				w.add("; ", lead.Signal.sender(), " permits no more than ", lead.Signal.Permitted.String())
-				return
-			case GuardPredictive:
-				w.add("; a prediction carries no more")
-				return
-			case GuardDeviceOnly:
-				w.add("; a device alone carries no more")
-				return
-			}
-		}
-	}
-	if lead.Cap != Friction && lead.Cap != Limit {
-		return
-	}
-	for _, f := range lead.Findings {
-		if f.Spoke == Unknown && f.Kind != 0 {
-			w.add("; it goes no further because ")
-			w.doubt(f)
-			return
-		}
-	}
-}
-
-// doubt says what a guard would have to know.
-func (w *writer) doubt(f Finding) {
-	what := thing(f.Kind)
-	switch f.Guard {
-	case GuardOverShared:
-		w.add("it is not known how many accounts here share the ", what)
-	case GuardUnverified:
-		w.add("this account has not been shown to hold the ", what)
-	default:
-		if w.lead.Signal.LastObserved.IsZero() {
-			w.add("it is not known when the abuse was seen")
-			return
-		}
-		w.add("it is not known whether this account held the ", what, " before the reports")
-	}
+	return " (shared by " + strconv.Itoa(accounts) + " accounts here)"
 }
 
 // whyOut says why the guards let nothing of the signal through.
@@ -229,15 +188,19 @@ func (w *writer) whyOut() {
 		said = true
 		what := thing(f.Kind)
 		if f.Guard == GuardRecycled {
-			w.add("the ", what, " came to this account on ", date(w.latest(f.Kind).Since),
-				", after the reports of ", date(s.LastObserved), ", so they are about its former holder")
+			first, last := w.since(f.Places)
+			on := " on "
+			if !first.Equal(last) {
+				on = " by "
+			}
+			w.add("the ", what, " came to this account", on, date(last), ", after the reports of ", date(s.LastObserved), ", so they are about its former holder")
 			continue
 		}
-		most := w.policy.PhoneAccounts
+		most := w.judge.policy.PhoneAccounts
 		if f.Kind.Device() {
-			most = w.policy.DeviceAccounts
+			most = w.judge.policy.DeviceAccounts
 		}
-		w.add("the ", what, " is held by ", count(w.fewest(f.Kind), "account"), " here, more than the ",
+		w.add("the ", what, " is held by ", count(w.fewest(f.Places), "account"), " here, more than the ",
 			strconv.Itoa(most), " up to which it points to one of them")
 	}
 	if !said {
@@ -256,24 +219,28 @@ func (w *writer) others() {
 	}
 }
 
-// fewest gives the least number of accounts that hold an identifier of a kind.
-func (w *writer) fewest(k hashing.Kind) (n int) {
-	for _, h := range w.decision.Explanation.Holdings {
-		if h.Kind == k && (n == 0 || h.Accounts < n) {
-			n = h.Accounts
+// since gives the days on which the first and the last of the holdings came.
+func (w *writer) since(places []int) (first, last time.Time) {
+	for i, p := range places {
+		came := midnight(w.judge.at(p).Since)
+		if i == 0 || came.Before(first) {
+			first = came
+		}
+		if came.After(last) {
+			last = came
+		}
+	}
+	return first, last
+}
+
+// fewest gives the least number of accounts that hold an identifier at the places.
+func (w *writer) fewest(places []int) (n int) {
+	for i, p := range places {
+		if accounts := w.judge.at(p).Accounts; i == 0 || accounts < n {
+			n = accounts
 		}
 	}
 	return n
-}
-
-// latest gives the holding of a kind that came last.
-func (w *writer) latest(k hashing.Kind) (latest Holding) {
-	for _, h := range w.decision.Explanation.Holdings {
-		if h.Kind == k {
-			latest = h
-		}
-	}
-	return latest
 }
 
 func (w *writer) undo() string {

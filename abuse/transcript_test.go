@@ -117,7 +117,7 @@ func readHolding(t *testing.T, fields []string) abuse.Holding {
 }
 
 func readSighting(t *testing.T, n int, fields []string) abuse.Sighting {
-	s, kinds := strong(n, "messenger"), []hashing.Kind{hashing.Phone}
+	s, kinds, places := strong(n, "messenger"), []hashing.Kind{hashing.Phone}, []int(nil)
 	text := func(to interface{ UnmarshalText([]byte) error }, value string) {
 		require.NoError(t, to.UnmarshalText([]byte(value)), value)
 	}
@@ -146,6 +146,10 @@ func readSighting(t *testing.T, n int, fields []string) abuse.Sighting {
 				require.NoError(t, err)
 				kinds = append(kinds, k)
 			}
+		case "places":
+			for _, p := range strings.Split(value, ",") {
+				places = append(places, number(p))
+			}
 		case "category":
 			text(&s.Category, value)
 		case "class":
@@ -171,5 +175,7 @@ func readSighting(t *testing.T, n int, fields []string) abuse.Sighting {
 		}
 	}
 	require.NoError(t, s.Validate())
-	return sighting(s, kinds...)
+	x := sighting(s, kinds...)
+	x.Places = places
+	return x
 }

@@ -30,8 +30,8 @@ const maxDeviceText = 64
 //   - [InstallID]: 16 hexadecimal digits, 32 of them, or a UUID.
 //
 // The text is refused with an [*Error] if it is none of these, if a check digit is
-// wrong, if no body allocates such values, if it is a placeholder or known to be
-// shared by many devices ([ReasonSentinel]), or if it is a pattern that chance does
+// wrong, if no body allocates such values, if it is a placeholder, the hash of one, a
+// sample of documentation or known to be shared by many devices ([ReasonSentinel]), or if it is a pattern that chance does
 // not make ([ReasonLowEntropy]: below one in 100,000 of the random kinds, and below
 // one in 300 of the serial numbers in an IMEI). A kind that is no device's, [Phone]
 // among them, is [ReasonUnknownKind].
@@ -98,6 +98,9 @@ func read64(text string, f *form) Reason {
 		return ReasonSentinel
 	}
 	_, _ = hex.Decode(f[:8], lower[:])
+	if derived(f[:8]) {
+		return ReasonSentinel
+	}
 	if lowEntropy(f[:8]) {
 		return ReasonLowEntropy
 	}
@@ -118,7 +121,7 @@ func readUUID(text string, f *form) Reason {
 	*f = form(value)
 	var digits [32]byte
 	hex.Encode(digits[:], f[:])
-	if known(digits[:]) {
+	if known(digits[:]) || derived(f[:]) {
 		return ReasonSentinel
 	}
 	if lowEntropy(f[:]) {

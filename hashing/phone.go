@@ -26,9 +26,11 @@ const RulesVersion = "hc-2026-11"
 // All spellings of a line, also those that an older numbering plan gave it, give
 // the same Identifier. A number needs a possible length in its country, as
 // libphonenumber knows it; prefixes are not judged, for tables of prefixes go
-// stale. Everything refused is an [*Error] of kind [Phone] with one of the reasons
-// empty, malformed, letters, masked, no_country, length, short_code, premium or
-// fiction, and the zero Identifier.
+// stale. What stands in for a number is refused, such as 5555555555 and 1234567890,
+// and with it about one line in 10^6 or fewer that does have such a number:
+// [ReasonLowEntropy]. Everything refused is an [*Error] of kind [Phone] with one of
+// the reasons empty, malformed, letters, masked, no_country, length, short_code,
+// premium, fiction or low_entropy, and the zero Identifier.
 func ParsePhone(text, region string) (Identifier, error) {
 	return PhoneParser{Region: region}.Parse(text)
 }
@@ -147,6 +149,8 @@ func (p PhoneParser) identify(l line, parsed bool) (Identifier, Reason) {
 		}
 	} else if plan.isPremium(l) {
 		return Identifier{}, ReasonPremium
+	} else if isPlaceholder(l.nsn) {
+		return Identifier{}, ReasonLowEntropy
 	}
 	var f form
 	digits := strconv.AppendInt(f[:0], int64(l.code), 10)

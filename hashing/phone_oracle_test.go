@@ -1,6 +1,7 @@
 package hashing
 
 import (
+	"compress/gzip"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -43,7 +44,12 @@ func phoneData(t *testing.T, name string) []map[string]string {
 		f, err := os.Open(file)
 		require.NoError(t, err)
 		defer f.Close()
-		r := csv.NewReader(f)
+		var text io.Reader = f
+		if strings.HasSuffix(file, ".gz") {
+			text, err = gzip.NewReader(f)
+			require.NoError(t, err)
+		}
+		r := csv.NewReader(text)
 		head, err := r.Read()
 		require.NoError(t, err)
 		for {
@@ -119,6 +125,9 @@ func explain(v verdict) (class string, ok bool) {
 	case ReasonFiction:
 		_, again := formOf(v.e164, "")
 		return "refused: fiction", again == ReasonFiction
+	case ReasonLowEntropy:
+		l, known := splitCode(v.e164[1:])
+		return "refused: low_entropy", known && modelPlaceholder(l.nsn)
 	case ReasonShortCode:
 		return "refused: short_code", v.kind == "UNKNOWN" && len(v.e164) <= 1+3+longestShort
 	case ReasonLength:

@@ -24,16 +24,22 @@ type spellingCase struct {
 	Why    string `json:"why"`
 }
 
-func spellingCases(t testing.TB, file string) []spellingCase {
+// strictRows reads a file of testdata/phone that has rows of type T and nothing else.
+func strictRows[T any](t testing.TB, file string) (out []T) {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/phone/" + file)
 	require.NoError(t, err)
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
-	var out []spellingCase
 	require.NoError(t, d.Decode(&out))
 	require.False(t, d.More())
 	require.NotEmpty(t, out)
+	return out
+}
+
+func spellingCases(t testing.TB, file string) []spellingCase {
+	t.Helper()
+	out := strictRows[spellingCase](t, file)
 	for _, c := range out {
 		require.NotEmpty(t, c.Why)
 		require.NotEqual(t, c.Form == "", c.Reason == "", c.Text)
@@ -63,7 +69,7 @@ func TestPhoneRefused(t *testing.T) {
 		require.NotContains(t, strings.ToLower(err.Error()), strings.ToLower(strings.TrimSpace(c.Text+"\x00")))
 		seen[c.Reason] = true
 	}
-	for _, r := range []Reason{ReasonEmpty, ReasonMalformed, ReasonLetters, ReasonMasked, ReasonNoCountry, ReasonLength, ReasonShortCode, ReasonPremium, ReasonFiction} {
+	for _, r := range []Reason{ReasonEmpty, ReasonMalformed, ReasonLetters, ReasonMasked, ReasonNoCountry, ReasonLength, ReasonShortCode, ReasonPremium, ReasonFiction, ReasonLowEntropy} {
 		require.True(t, seen[r], "no case for %s", r)
 	}
 }

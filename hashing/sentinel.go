@@ -18,6 +18,8 @@ var sharedIMEIs = [...]string{
 	// In the deny list of a messenger.
 	"350305260000001", "351602000525820", "351751044067398", "351751045421180", "356531044590531",
 	"357242041834521", "357242042804044", "358537040040544",
+	// Samples of encyclopedias and manuals.
+	"352099001761481", "356938035643809", "490154203237518",
 }
 
 // sharedIDs are the same among other kinds, and the words that stand where an
@@ -33,9 +35,8 @@ var sharedIDs = [...]string{
 	// address is what Android 6.0 and later gives every application.
 	"0123456789", "1234567890", "0123456789abcde", "0123456789abcdef", "1234567890abcdef",
 	"b0000000", "020000000000",
-	// The name spaces of RFC 9562, section 6.6.
-	"6ba7b8109dad11d180b400c04fd430c8", "6ba7b8119dad11d180b400c04fd430c8",
-	"6ba7b8129dad11d180b400c04fd430c8", "6ba7b8149dad11d180b400c04fd430c8",
+	// Samples of MEIDs: an encyclopedia's, and 3GPP2 X.S0008's.
+	"af0123450abcde", "a10000009296f2",
 	// Words.
 	"unknown", "null", "nil", "none", "na", "nan", "undefined", "empty", "missing", "default",
 	"emulator", "android", "sdk", "generic", "test", "testdevice", "invalid", "error", "notfound",

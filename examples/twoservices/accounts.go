@@ -126,8 +126,9 @@ func (b *accountBook) source() linkage.Source[linkage.Account] {
 	}
 }
 
-// holdings gives what is known here about the identifiers of an account. A number
-// with a phone_since is one that the account has verified; of others that is not
+// holdings gives what is known here about the identifiers of an account, one for
+// each in the order in which source gives them, for a match names them by their
+// place there. A number with a phone_since is one that the account has verified; of others that is not
 // known.
 func (b *accountBook) holdings(ref string) []abuse.Holding {
 	var out []abuse.Holding

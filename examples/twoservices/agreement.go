@@ -33,6 +33,10 @@ func newAgreement(id uuid.UUID, purpose linkage.Purpose, transmitter, receiver e
 		Protocol:      linkage.ProtocolEC,
 		LabelBytes:    256,
 		EpochDays:     30,
+		// The caps are what stops a receiver who enrols all numbers there are as its
+		// users, so a real agreement has them near the numbers of the two services.
+		// These are wide because whoever tries the program brings files of any size,
+		// and both files are his own.
 		Limits: linkage.Limits{
 			Identifiers:          2_000_000,
 			AdditionsPerDay:      50_000,

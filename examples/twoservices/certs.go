@@ -77,9 +77,9 @@ func (a *authority) issue(role linkage.Role, public ed25519.PublicKey) ([]byte, 
 }
 
 // makeCerts writes what two parties need to a folder, and prints what to do with
-// it. The authority's own key is kept nowhere. Services that are not on trial make
+// it, or as JSON where and what it is. The authority's own key is kept nowhere. Services that are not on trial make
 // their keys each for itself and sign the agreement one after the other.
-func makeCerts(dir string, now time.Time, out io.Writer) error {
+func makeCerts(dir string, now time.Time, asJSON bool, out io.Writer) error {
 	files, err := newCredentials(now)
 	if err != nil {
 		return err
@@ -92,13 +92,24 @@ func makeCerts(dir string, now time.Time, out io.Writer) error {
 			return fmt.Errorf("-make-certs: %s is there already, nothing is overwritten", f.name)
 		}
 	}
+	done := written{Directory: dir}
 	for _, f := range files {
 		if err := writeNew(filepath.Join(dir, f.name), f.content, f.mode); err != nil {
 			return err
 		}
+		done.Files = append(done.Files, f.name)
+	}
+	if asJSON {
+		return json.NewEncoder(out).Encode(done)
 	}
 	_, err = fmt.Fprint(out, nextSteps)
 	return err
+}
+
+// written is the object that -make-certs prints with -json.
+type written struct {
+	Directory string   `json:"directory"`
+	Files     []string `json:"files"` // names in it
 }
 
 const nextSteps = `Written. In that folder, with your own CSV files, run in two terminals:

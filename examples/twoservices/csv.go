@@ -18,7 +18,7 @@ import (
 // The reasons for which a row or a cell is refused, beside those of package
 // hashing for identifiers.
 const (
-	badRow         = "bad_row"     // not CSV, or not as many cells as the header
+	badRow         = "bad_row"     // not CSV, or not as many cells as the header, or rows in a cell
 	badAccount     = "bad_account" // empty, longer than 256 bytes, or not text
 	badTime        = "bad_time"    // neither RFC 3339 nor a date, or not of 1970 to 2099
 	badCategory    = "bad_category"
@@ -32,10 +32,7 @@ const (
 	nothingToMatch = "no_identifier"    // neither phone nor device given
 )
 
-const (
-	maxAccount        = 256 // bytes of a reference
-	maxRefusalsListed = 10  // of a file; the rest is counted
-)
+const maxAccount = 256 // bytes of a reference
 
 // intake is a CSV file as it is read, and the count of what was refused. What is
 // refused is told by line and reason and never by what stood there: whoever reads
@@ -48,15 +45,13 @@ type intake struct {
 	phones hashing.PhoneParser // its region is the default
 	admits func(hashing.Kind) error
 
-	csv     *csv.Reader
+	csv     *rowReader
 	columns map[string]int
 	width   int
 	record  []string
-	line    int
 
 	rows, refusedRows int
 	refusals          map[string]int // reason -> how many cells or rows
-	listed            int
 }
 
 // begin reads the header. Columns may come in any order, and those that are not
@@ -66,11 +61,9 @@ func (in *intake) begin(r io.Reader, known []string) error {
 	if mark, _ := b.Peek(3); string(mark) == "\ufeff" {
 		_, _ = b.Discard(3) // spreadsheets put a byte order mark first
 	}
-	in.csv = csv.NewReader(b)
-	in.csv.ReuseRecord = true
-	in.csv.FieldsPerRecord = -1 // a row of another length is refused, not the file
+	in.csv = newRowReader(b)
 	in.refusals, in.columns = map[string]int{}, map[string]int{}
-	header, err := in.csv.Read()
+	header, err := in.csv.read()
 	switch {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: the file is empty, there is no header", in.name)
@@ -110,21 +103,16 @@ func (in *intake) checkColumns() error {
 // a row that cannot be read.
 func (in *intake) next() error {
 	for {
-		record, err := in.csv.Read()
+		record, err := in.csv.read()
 		var malformed *csv.ParseError
 		switch {
-		case err == nil:
-			in.line, _ = in.csv.FieldPos(0)
-		case errors.As(err, &malformed):
-			in.line = malformed.StartLine
 		case errors.Is(err, io.EOF):
-			in.finish()
 			return io.EOF
-		default:
+		case err != nil && !errors.As(err, &malformed):
 			return fmt.Errorf("%s: %w", in.name, err)
 		}
 		in.rows++
-		if err == nil && len(record) == in.width {
+		if err == nil && len(record) == in.width && !slices.ContainsFunc(record, swallowed) {
 			in.record = record
 			return nil
 		}
@@ -132,6 +120,12 @@ func (in *intake) next() error {
 			return err
 		}
 	}
+}
+
+// swallowed reports whether a cell holds what must have been rows: an unclosed quote
+// took them in, and another one happened to close it.
+func swallowed(cell string) bool {
+	return strings.Contains(cell, "\n") && strings.Contains(cell, ",")
 }
 
 // cell gives a cell of the row without white space around it; "" if there is no
@@ -144,15 +138,16 @@ func (in *intake) cell(column string) string {
 	return strings.TrimSpace(in.record[i])
 }
 
-// refuse counts a refused cell. Under -strict it is an error.
+// refuse counts and tells a refused cell. Under -strict it is an error. If the row
+// has several lines, those after the first are read again as rows of their own: that
+// it was refused may come from a quote that took them in.
 func (in *intake) refuse(column, reason string) error {
 	in.refusals[reason]++
 	if in.strict {
-		return fmt.Errorf("%s: line %d: %s: %s", in.name, in.line, column, reason)
+		return fmt.Errorf("%s: line %d: %s: %s", in.name, in.csv.line, column, reason)
 	}
-	if in.listed++; in.listed <= maxRefusalsListed {
-		in.log.printf("%s: line %d: %s refused: %s", in.name, in.line, column, reason)
-	}
+	in.log.printf("%s: line %d: %s refused: %s", in.name, in.csv.line, column, reason)
+	in.csv.back()
 	return nil
 }
 
@@ -160,13 +155,6 @@ func (in *intake) refuse(column, reason string) error {
 func (in *intake) refuseRow(column, reason string) error {
 	in.refusedRows++
 	return in.refuse(column, reason)
-}
-
-// finish tells how many refusals were not listed.
-func (in *intake) finish() {
-	if more := in.listed - maxRefusalsListed; more > 0 {
-		in.log.printf("%s: and %d more refused", in.name, more)
-	}
 }
 
 // account reads the reference by which the service knows the account. It appears

@@ -3,11 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,40 +37,6 @@ func lineOf(d *abuse.Decision) decisionLine {
 		l.Until = &d.Until
 	}
 	return l
-}
-
-// decisionsFile is a decisions file to be. It is made before the session, so that a
-// path that cannot be written to is known at once, and appears under its name whole
-// or not at all. Only its owner can read it.
-type decisionsFile struct {
-	path string
-	temp *os.File
-}
-
-func newDecisionsFile(path string) (*decisionsFile, error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".decisions-*") // mode 0600
-	if err != nil {
-		return nil, fmt.Errorf("-decisions: %w", err)
-	}
-	return &decisionsFile{path, temp}, nil
-}
-
-// write writes one decision a line, in the order of the accounts.
-func (d *decisionsFile) write(decisions []abuse.Decision) error {
-	err := errors.Join(encodeDecisions(d.temp, decisions), d.temp.Sync(), d.temp.Close())
-	if err == nil {
-		err = os.Rename(d.temp.Name(), d.path)
-	}
-	if err != nil {
-		return fmt.Errorf("-decisions: %w", err)
-	}
-	return nil
-}
-
-// discard removes what write has not put in its place.
-func (d *decisionsFile) discard() {
-	_ = d.temp.Close()
-	_ = os.Remove(d.temp.Name())
 }
 
 func encodeDecisions(w io.Writer, decisions []abuse.Decision) error {

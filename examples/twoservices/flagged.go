@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,14 +26,36 @@ import (
 //	region       country of a number that is written nationally
 //	device_kind  imei, meid, advertising_id, vendor_id, android_id, install_id; also idfa, aaid, idfv, ssaid
 //	device       the device's identifier
-//	category     one of the fifteen of package abuse, such as spam; empty: other
+//	category     one of the fifteen of package abuse, such as scam_fraud; empty: other
 //	class        confirmed or predictive; empty: predictive
 //	confidence   0 to 100; empty: 0
 //	severity     low, medium, high or critical; empty: low
-//	observed_at  when the abuse was seen; empty: unknown
+//	observed_at  when the abuse was seen, a date for some time of that day; empty: unknown
 //	reports      how many have reported it; empty: unknown
+//
+// Words may be in any letter case. A category may have '-' or a space for '_', and
+// goes by a few other names as well: see [categoryAliases].
 var flaggedColumns = []string{"account", "phone", "region", "device_kind", "device",
 	"category", "class", "confidence", "severity", "observed_at", "reports"}
+
+// categoryAliases are words of other lists for categories of ours.
+var categoryAliases = map[string]string{
+	"scam":                "scam_fraud",
+	"fraud":               "scam_fraud",
+	"malicious_link":      "phishing",
+	"ncii":                "intimate_imagery", // non-consensual intimate imagery
+	"automation_scraping": "scraping",
+	"bulk_account":        "fake_account",
+}
+
+// parseCategory reads a category as people write it.
+func parseCategory(text string) (abuse.Category, error) {
+	name := strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(text))
+	if ours, ok := categoryAliases[name]; ok {
+		name = ours
+	}
+	return abuse.ParseCategory(name)
+}
 
 // How long a signal says something. Numbers are given to the next customer after
 // some months, and a signal that outlives that accuses him.
@@ -53,13 +76,13 @@ type signals struct {
 }
 
 // readFlagged reads the transmitter's file to the end.
-func readFlagged(in *intake, r io.Reader, a *linkage.Agreement, seed uint64, now time.Time) ([]linkage.Flagged, error) {
+func readFlagged(in *intake, r io.Reader, p *party, now time.Time) ([]linkage.Flagged, error) {
 	if err := in.begin(r, flaggedColumns); err != nil {
 		return nil, err
 	}
 	s := &signals{
-		origin: a.Transmitter.Name, now: now, ids: seedSecret(seed, "signal ids"),
-		most: int(a.Limits.SignalsPerIdentifier), about: map[hashing.Identifier]int{},
+		origin: p.agreement.Transmitter.Name, now: now, ids: p.ids,
+		most: int(p.agreement.Limits.SignalsPerIdentifier), about: map[hashing.Identifier]int{},
 	}
 	for {
 		if err := in.next(); errors.Is(err, io.EOF) {
@@ -127,20 +150,23 @@ func (s *signals) room(in *intake, given ...hashing.Identifier) ([]hashing.Ident
 // which it is refused.
 func (s *signals) claim(in *intake) (signal abuse.Signal, column, reason string) {
 	signal = abuse.Signal{
-		ID: s.id(in.line), Origin: s.origin,
+		ID: s.id(in.csv.line), Origin: s.origin,
 		Category: abuse.Other, Class: abuse.Predictive, Severity: abuse.Low,
 		Review:      abuse.ReviewNone, // the file does not say
 		Permitted:   abuse.PermitDirect,
 		ActionTaken: abuse.None,
 		ValidUntil:  s.now.Add(undatedValidity),
 	}
-	if text := in.cell("category"); text != "" && signal.Category.UnmarshalText([]byte(text)) != nil {
-		return signal, "category", badCategory
+	var err error
+	if text := in.cell("category"); text != "" {
+		if signal.Category, err = parseCategory(text); err != nil {
+			return signal, "category", badCategory
+		}
 	}
-	if text := in.cell("class"); text != "" && signal.Class.UnmarshalText([]byte(text)) != nil {
+	if text := strings.ToLower(in.cell("class")); text != "" && signal.Class.UnmarshalText([]byte(text)) != nil {
 		return signal, "class", badClass
 	}
-	if text := in.cell("severity"); text != "" && signal.Severity.UnmarshalText([]byte(text)) != nil {
+	if text := strings.ToLower(in.cell("severity")); text != "" && signal.Severity.UnmarshalText([]byte(text)) != nil {
 		return signal, "severity", badSeverity
 	}
 	if text := in.cell("confidence"); text != "" {
@@ -157,24 +183,39 @@ func (s *signals) claim(in *intake) (signal abuse.Signal, column, reason string)
 		}
 		signal.Reports = uint32(n)
 	}
-	observed, _, ok := parseTime(in.cell("observed_at"))
+	observed, dated, ok := parseTime(in.cell("observed_at"))
 	if !ok || !observed.IsZero() && observed.Year() < 2000 {
 		return signal, "observed_at", badTime // signals know no time before 2000
 	}
 	if !observed.IsZero() {
 		observed = observed.Truncate(time.Second)
 		signal.FirstObserved, signal.LastObserved = observed, observed
+		if dated {
+			signal.LastObserved = s.endOf(observed)
+		}
 		signal.ValidUntil = observed.Add(validity)
 	}
 	return signal, "", ""
 }
 
+// endOf gives the last second of a day at which something can have been seen.
+func (s *signals) endOf(day time.Time) time.Time {
+	end := day.Add(24*time.Hour - time.Second)
+	if s.now.Before(end) {
+		end = s.now
+	}
+	if end.Before(day) {
+		return day // a day to come, which the guards of the receiver will find
+	}
+	return end
+}
+
 // id names the signal of a line: a UUID of version 7, whose time is that of the
-// session. Everybody in the session sees the ids, also of signals that he cannot
-// open, so that nothing of the signal goes into them.
+// session. Who holds the identifier sees it, so that nothing of the signal goes into
+// it; without the key it does not tell the line either.
 //
-// Here they come from the seed, so that two runs can be compared. A real service
-// draws each once, with uuid.NewV7, and keeps it with the signal.
+// Here it comes from a key of the transmitter's, so that two runs can be compared. A
+// real service draws each once, with uuid.NewV7, and keeps it with the signal.
 func (s *signals) id(line int) uuid.UUID {
 	mac := hmac.New(sha256.New, s.ids)
 	_ = binary.Write(mac, binary.BigEndian, uint64(line)) // a hash never fails

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/nyaruka/phonenumbers"
 )
 
 // The roles that a process can play.
@@ -30,6 +32,7 @@ type options struct {
 
 	region       string
 	seed         uint64
+	seeded       bool      // -seed was given
 	now          time.Time // whole seconds, UTC
 	json, strict bool
 
@@ -40,6 +43,30 @@ const intro = `twoservices runs two services that do not trust each other: a tra
 flagged accounts, and a receiver, who learns which of its own accounts are meant and
 decides about them. Without flags it makes both up and shows what happens.
 
+`
+
+const outro = `
+Files are CSV with a header; columns may come in any order, and cells that are not
+known may be empty. Times are RFC 3339 or dates.
+
+  flagged:  account phone region device_kind device category class confidence
+            severity observed_at reports
+  accounts: account phone region phone_since device_kind device device_since
+
+  device_kind is imei, meid, advertising_id (or idfa, aaid), vendor_id (or idfv),
+  android_id (or ssaid) or install_id. category, class and severity may be in any
+  letter case. category is spam, phishing (or malicious_link), scam_fraud (or scam,
+  fraud), malware, fake_account (or bulk_account), account_takeover, impersonation,
+  harassment, platform_manipulation, child_safety, intimate_imagery (or ncii),
+  terrorism, illegal_goods, scraping (or automation_scraping) or other, with '-' or
+  a space for '_' if you like.
+
+What cannot be used is refused and told on standard error, by line and reason and
+never by content. Numbers that are reserved for fiction, such as 555-0100 to
+555-0199, are refused in files too. The counts "accounts" and "flagged" of the
+summary are of what was used: accounts with an identifier, and signals.
+
+Exit status: 0 done, 1 failed, 2 wrong usage.
 `
 
 // parseFlags reads the command line. Errors are usage errors, in one line.
@@ -59,8 +86,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.flagged, "flagged", "", "flagged accounts of the transmitter, CSV `file`")
 	f.StringVar(&o.accounts, "accounts", "", "accounts of the receiver, CSV `file`")
 	f.StringVar(&o.decisions, "decisions", "", "`file` to write decisions to, one JSON object a line")
-	f.StringVar(&o.region, "region", "", "`country` of phone numbers whose row has no region, such as US")
-	f.Uint64Var(&o.seed, "seed", 1, "`number` from which made-up services, demonstration keys and signal ids come")
+	f.StringVar(&o.region, "region", "", "`country` of phone numbers in files whose row has no region, such as US or GB;\nof no effect on made-up services")
+	f.Uint64Var(&o.seed, "seed", 1, "`number` from which made-up services and demonstration keys come, and the ids\nof signals; with -cert these come from the key, unless a seed is given: a\npartner who knows it can tell from an id the line of the file")
 	f.StringVar(&now, "now", "", "`time` of the session, RFC 3339 (default: the clock's, or a fixed one for\nmade-up services)")
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	f.BoolVar(&o.strict, "strict", false, "stop at the first row or cell that is refused")
@@ -70,9 +97,11 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 			f.SetOutput(stderr)
 			fmt.Fprint(stderr, intro)
 			f.PrintDefaults()
+			fmt.Fprint(stderr, outro)
 		}
 		return nil, err
 	}
+	f.Visit(func(given *flag.Flag) { o.seeded = o.seeded || given.Name == "seed" })
 	if f.NArg() > 0 {
 		return nil, errors.New("there are only flags, no arguments; -help lists them")
 	}
@@ -111,7 +140,7 @@ func (o *options) setNow(text string) error {
 // expects something that would not happen.
 func (o *options) checkRole() error {
 	if o.makeCerts != "" {
-		if o.cert+o.key+o.peerCA+o.agreement+o.listen+o.connect+o.flagged+o.accounts+o.decisions != "" || o.json {
+		if o.cert+o.key+o.peerCA+o.agreement+o.listen+o.connect+o.flagged+o.accounts+o.decisions != "" {
 			return errors.New("-make-certs stands alone")
 		}
 		return nil
@@ -192,11 +221,8 @@ func (o *options) checkRegion() error {
 		return nil
 	}
 	o.region = strings.ToUpper(o.region)
-	if len(o.region) != 2 || strings.Trim(o.region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return errors.New("-region must be two letters, such as US")
-	}
-	if o.made() {
-		return errors.New("-region is for files: made-up rows have a region")
+	if !phonenumbers.GetSupportedRegions()[o.region] {
+		return errors.New("-region: there is no such region; it is two letters of ISO 3166, such as US or GB")
 	}
 	return nil
 }

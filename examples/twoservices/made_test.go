@@ -122,6 +122,30 @@ func TestSameDecisions(t *testing.T) {
 	assert.NotEqual(t, want, readFile(t, file("later")))
 }
 
+// TestSignalIDs: with certificates the ids of signals come from the transmitter's
+// key, so that a partner cannot try seeds and learn in which line a signal stood. The
+// same certificates give the same decisions.
+func TestSignalIDs(t *testing.T) {
+	flagged := writeFile(t, "flagged.csv", "account,phone\na,+14155552671\n")
+	accounts := writeFile(t, "accounts.csv", "account,phone\nb,+14155552671\n")
+	run := func(certs string, more ...string) string {
+		path := filepath.Join(t.TempDir(), "d.jsonl")
+		args := append([]string{"-json", "-now", "2026-11-01T00:00:00Z"}, more...)
+		_, received := pair(t, nil, slices.Concat(args, partyFlags(certs, "transmitter"), []string{"-flagged", flagged}),
+			slices.Concat(args, partyFlags(certs, "receiver"), []string{"-accounts", accounts, "-decisions", path}))
+		require.Equal(t, exitOK, received.code, received.stderr)
+		require.Len(t, decisionsOf(t, path), 1)
+		return readFile(t, path)
+	}
+	ours, theirs := certificates(t), certificates(t)
+	first := run(ours)
+	assert.Equal(t, first, run(ours))
+	assert.NotEqual(t, first, run(theirs))
+	given := run(ours, "-seed", "1")
+	assert.NotEqual(t, first, given, "1 is the default, but not for parties with keys")
+	assert.Equal(t, given, run(theirs, "-seed", "1"))
+}
+
 // worldFiles writes a made-up world as files that pass for real ones: numbers that
 // are kept for fiction would be refused there, so that only the others stay.
 func worldFiles(t *testing.T, world *madeUp) (flagged, accounts string) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,11 +39,17 @@ func (o outcome) summary(t *testing.T) (s summary) {
 	return s
 }
 
+// limit is how long a run may take: a fault that makes it wait for ever is to fail
+// its test and not all of them.
+const limit = time.Minute
+
 // inside runs the program inside this process.
 func inside(t *testing.T, args ...string) outcome {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), args, &stdout, &stderr)
+	code := run(ctx, args, &stdout, &stderr)
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
@@ -54,7 +61,9 @@ func small(t *testing.T, args ...string) outcome {
 	o, err := parseFlags(args, &stderr)
 	require.NoError(t, err)
 	o.size = size{accounts: 900, flagged: 400}
-	if err := o.run(t.Context(), &stdout, newLogger(&stderr)); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := o.run(ctx, &stdout, newLogger(&stderr)); err != nil {
 		complain(&stderr, err)
 		return outcome{exitFailure, stdout.String(), stderr.String()}
 	}
@@ -84,14 +93,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// process starts the program and returns what waits for its end.
-func process(t *testing.T, args ...string) (stderr *watched, wait func() outcome) {
+// command makes a process of the program, which ends with the test at the latest.
+func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := program()
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, path, args...)
+	return exec.CommandContext(ctx, path, args...)
+}
+
+// process starts the program and returns what waits for its end.
+func process(t *testing.T, args ...string) (stderr *watched, wait func() outcome) {
+	t.Helper()
+	cmd := command(t, args...)
 	var stdout bytes.Buffer
 	stderr = &watched{}
 	cmd.Stdout, cmd.Stderr = &stdout, stderr
@@ -244,11 +259,18 @@ func TestUsage(t *testing.T) {
 		"time":                      {"-now", "yesterday"},
 		"seed":                      {"-seed", "x"},
 		"region":                    {"-region", "USA", "-flagged", "f.csv", "-accounts", "a.csv"},
-		"region without files":      {"-region", "US"},
+		"no such region":            {"-region", "UK", "-flagged", "f.csv", "-accounts", "a.csv"},
+		"region of nowhere":         {"-region", "XX"},
+		"region of the world":       {"-region", "001"},
 		"certs and more":            {"-make-certs", "d", "-flagged", "f.csv"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := inside(t, args...)
+			// A line that passes for good must not listen for long.
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			var stdout, stderr bytes.Buffer
+			code := run(ctx, args, &stdout, &stderr)
+			out := outcome{code, stdout.String(), stderr.String()}
 			assert.Equal(t, exitUsage, out.code)
 			assert.Empty(t, out.stdout)
 			assert.Equal(t, 1, strings.Count(out.stderr, "\n"), "one line: %s", out.stderr)
@@ -259,6 +281,17 @@ func TestUsage(t *testing.T) {
 	assert.Equal(t, exitOK, help.code)
 	assert.Empty(t, help.stdout)
 	assert.Contains(t, help.stderr, "-decisions")
+	for _, column := range append(slices.Clone(flaggedColumns), accountColumns...) {
+		assert.Contains(t, help.stderr, " "+column, "the columns are in the help")
+	}
+	for _, args := range [][]string{
+		{"-region", "US"}, // of no effect, but no fault
+		{"-region", "gb", "-flagged", "f.csv", "-accounts", "a.csv"},
+		{"-make-certs", "d", "-json"},
+	} {
+		_, err := parseFlags(args, io.Discard)
+		assert.NoError(t, err, args)
+	}
 }
 
 func TestFailuresAreOneLine(t *testing.T) {
@@ -322,28 +355,28 @@ func TestMakeCerts(t *testing.T) {
 	before := readFile(t, filepath.Join(dir, "transmitter.key"))
 	require.NoError(t, os.Remove(filepath.Join(dir, "ca.pem")))
 
-	out := inside(t, "-make-certs", dir)
+	out := inside(t, "-make-certs", dir, "-json")
 	assert.Equal(t, exitFailure, out.code)
+	assert.Empty(t, out.stdout)
 	assert.Equal(t, before, readFile(t, filepath.Join(dir, "transmitter.key")))
 	assert.NoFileExists(t, filepath.Join(dir, "ca.pem"), "nothing is written where something is there")
 }
 
-// TestStrangers: parties whose certificates come from different authorities do not
-// get as far as a session, and each says so.
-func TestStrangers(t *testing.T) {
-	ours, theirs := certificates(t), certificates(t)
-	flagged := writeFile(t, "flagged.csv", "account,phone\na,+14155552671\n")
-	accounts := writeFile(t, "accounts.csv", "account,phone\nb,+14155552671\n")
-	decisions := filepath.Join(t.TempDir(), "d.jsonl")
-	sent, received := pair(t, nil,
-		append(partyFlags(ours, "transmitter"), "-flagged", flagged),
-		append(partyFlags(theirs, "receiver"), "-accounts", accounts, "-decisions", decisions))
-	assert.Equal(t, exitFailure, sent.code)
-	assert.Equal(t, exitFailure, received.code)
-	assert.NoFileExists(t, decisions)
-	left, err := os.ReadDir(filepath.Dir(decisions))
-	require.NoError(t, err)
-	assert.Empty(t, left, "no temporary file stays")
+func TestMakeCertsAsJSON(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "certs")
+	out := inside(t, "-make-certs", dir, "-json")
+	require.Equal(t, exitOK, out.code, out.stderr)
+	var done written
+	dec := json.NewDecoder(strings.NewReader(out.stdout))
+	dec.DisallowUnknownFields()
+	require.NoError(t, dec.Decode(&done))
+	_, err := dec.Token()
+	require.ErrorIs(t, err, io.EOF)
+	assert.Equal(t, dir, done.Directory)
+	assert.Len(t, done.Files, 6)
+	for _, name := range done.Files {
+		assert.FileExists(t, filepath.Join(dir, name))
+	}
 }
 
 // TestReceiverWaits: the receiver may be started first. Nothing is also a set.

@@ -26,13 +26,20 @@ type counted struct {
 	t *traffic
 }
 
-func (c counted) Read(p []byte) (int, error) {
+// countTo goes on counting elsewhere. Nobody may use the connection meanwhile.
+func (c *counted) countTo(t *traffic) {
+	t.sent.Store(c.t.sent.Load())
+	t.received.Store(c.t.received.Load())
+	c.t = t
+}
+
+func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.t.received.Add(int64(n))
 	return n, err
 }
 
-func (c counted) Write(p []byte) (int, error) {
+func (c *counted) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.t.sent.Add(int64(n))
 	return n, err
@@ -51,22 +58,6 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// accepting waits for the receiver.
-func accepting(l net.Listener, cfg *tls.Config, t *traffic) connector {
-	return func(ctx context.Context) (net.Conn, error) {
-		stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-		defer stop()
-		conn, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case err != nil:
-			return nil, fmt.Errorf("-listen: %w", err)
-		}
-		return tls.Server(counted{conn, t}, cfg), nil
-	}
-}
-
 // dialing goes to the transmitter, and tries again while nobody listens there yet.
 func dialing(address string, cfg *tls.Config, t *traffic) connector {
 	return func(ctx context.Context) (net.Conn, error) {
@@ -74,7 +65,7 @@ func dialing(address string, cfg *tls.Config, t *traffic) connector {
 		for start := time.Now(); ; {
 			conn, err := d.DialContext(ctx, "tcp", address)
 			if err == nil {
-				return tls.Client(counted{conn, t}, cfg), nil
+				return tls.Client(&counted{conn, t}, cfg), nil
 			}
 			if !errors.Is(err, syscall.ECONNREFUSED) || time.Since(start) > dialPatience {
 				return nil, fmt.Errorf("-connect: %w", err)

@@ -34,7 +34,7 @@ const mostTried = 200
 // tryAdvertising runs a second, small session between the same services, with
 // accounts that matched in the first, under the purpose of advertising. There the
 // opt-out registers of both are asked, before any identifier is used.
-func (o *options) tryAdvertising(ctx context.Context, r *received, signals []linkage.Flagged) (*optOutTrial, error) {
+func (o *options) tryAdvertising(ctx context.Context, r *received, signals []linkage.Flagged, log *logger) (*optOutTrial, error) {
 	world := makeUp(o.seed, o.size)
 	trial := &optOutTrial{}
 	few := &accountBook{held: r.accounts.held, holders: r.accounts.holders}
@@ -54,7 +54,7 @@ func (o *options) tryAdvertising(ctx context.Context, r *received, signals []lin
 	}
 	defer l.Close()
 	parties, both := errgroup.WithContext(ctx)
-	parties.Go(func() error { return o.advertiseFrom(both, l, world.flaggedOut, signals) })
+	parties.Go(func() error { return o.advertiseFrom(both, l, world.flaggedOut, signals, log) })
 	parties.Go(func() error {
 		matches, sum, err := o.advertiseTo(both, l.Addr().String(), world.accountsOut, few)
 		trial.leftOut, trial.matched = sum.OptedOut, len(matches)
@@ -63,13 +63,13 @@ func (o *options) tryAdvertising(ctx context.Context, r *received, signals []lin
 	return trial, parties.Wait()
 }
 
-func (o *options) advertiseFrom(ctx context.Context, l net.Listener, register optOuts, signals []linkage.Flagged) error {
+func (o *options) advertiseFrom(ctx context.Context, l net.Listener, register optOuts, signals []linkage.Flagged, log *logger) error {
 	p, err := demoParty(linkage.Transmitter, o.seed, linkage.Advertising)
 	if err != nil {
 		return err
 	}
 	t := &transmitter{party: p, now: o.now, optOut: register}
-	_, err = t.transmit(ctx, accepting(l, p.server(), &traffic{}), bare(signals))
+	_, err = t.transmit(ctx, accepting(l, p.server(), &traffic{}, log), bare(signals))
 	return err
 }
 

@@ -22,6 +22,7 @@ type party struct {
 	agreement *linkage.Agreement
 	signer    ed25519.PrivateKey // of the certificate and of the agreement
 	key       hashing.Key        // the transmitter's secret behind all tags; zero for the receiver
+	ids       []byte             // the transmitter's key of the ids of signals; nil for the receiver
 	cert      tls.Certificate
 	peers     *x509.CertPool // who vouches for the other
 }
@@ -70,6 +71,10 @@ func loadParty(role linkage.Role, o *options) (*party, error) {
 			return nil, err
 		}
 		p.key = root.Derive("twoservices/linkage")
+		p.ids = root.Secret("twoservices/signal ids", 32)
+		if o.seeded {
+			p.ids = signalSecret(o.seed)
+		}
 	}
 	return p, p.check(role)
 }
@@ -96,6 +101,10 @@ func seedSecret(seed uint64, use string) []byte {
 	sum := sha256.Sum256(append(b, use...))
 	return sum[:]
 }
+
+// signalSecret is the key of the ids of signals where they come from a seed: whoever
+// knows it can tell from an id which line of the file a signal stood in.
+func signalSecret(seed uint64) []byte { return seedSecret(seed, "signal ids") }
 
 // demoParty makes a party of the seed. Every process with that seed makes the same
 // two, so a demonstration needs no files; and whoever knows the seed can pose as
@@ -127,6 +136,7 @@ func demoParty(role linkage.Role, seed uint64, purpose linkage.Purpose) (*party,
 	}
 	p.peers.AddCert(ca.cert)
 	if role == linkage.Transmitter {
+		p.ids = signalSecret(seed)
 		p.key, err = hashing.KeyFromSecret(seedSecret(seed, "linkage"))
 	}
 	return p, err

@@ -32,8 +32,15 @@ func (r *receiver) receive(ctx context.Context, connect connector, accounts *acc
 	if err != nil {
 		return nil, linkage.Summary{}, err
 	}
-	defer conn.Close()
-	return linkage.Receive(ctx, conn, cfg, accounts.source())
+	return linkage.Receive(ctx, conn, cfg, accounts.source()) // which closes the connection
+}
+
+// tellUnreadable tells of records that carry nothing because the transmitter has made
+// them wrong, for nobody else can.
+func (r *receiver) tellUnreadable(sum linkage.Summary) {
+	if sum.Unreadable > 0 {
+		r.log.printf("receiver: records about accounts here that cannot be read or contradict each other: %d", sum.Unreadable)
+	}
 }
 
 // decide weighs each match together with what is known here about the account. A

@@ -37,7 +37,7 @@ type received struct {
 // run does what the flags say.
 func (o *options) run(ctx context.Context, stdout io.Writer, log *logger) error {
 	if o.makeCerts != "" {
-		return makeCerts(o.makeCerts, time.Now(), stdout)
+		return makeCerts(o.makeCerts, time.Now(), o.json, stdout)
 	}
 	start := time.Now()
 	res, err := o.runRole(ctx, log)
@@ -59,7 +59,7 @@ func (o *options) runRole(ctx context.Context, log *logger) (res results, err er
 	}
 	var file *decisionsFile
 	if o.decisions != "" {
-		if file, err = newDecisionsFile(o.decisions); err != nil {
+		if file, err = newDecisionsFile(ctx, o.decisions); err != nil {
 			return res, err
 		}
 		defer file.discard()
@@ -111,7 +111,7 @@ func (o *options) runBoth(ctx context.Context, log *logger) (results, error) {
 		return results{}, err
 	}
 	if o.made() {
-		res.optOut, err = o.tryAdvertising(ctx, res.received, res.sent.signals)
+		res.optOut, err = o.tryAdvertising(ctx, res.received, res.sent.signals, log)
 	}
 	return res, err
 }
@@ -128,12 +128,12 @@ func (o *options) transmit(ctx context.Context, l net.Listener, log *logger) (*s
 		return nil, fmt.Errorf("-flagged: %w", err)
 	}
 	defer file.Close()
-	if s.signals, err = readFlagged(s.intake, file, p.agreement, o.seed, o.now); err != nil {
+	if s.signals, err = readFlagged(s.intake, file, p, o.now); err != nil {
 		return nil, err
 	}
 	log.printf("transmitter: %d signals read, %d rows refused", len(s.signals), s.intake.refusedRows)
 	t := &transmitter{party: p, now: o.now, progress: log.progress("transmitter")}
-	s.sum, err = t.transmit(ctx, accepting(l, p.server(), &s.traffic), s.signals)
+	s.sum, err = t.transmit(ctx, accepting(l, p.server(), &s.traffic, log), s.signals)
 	return s, err
 }
 
@@ -157,6 +157,7 @@ func (o *options) runReceiver(ctx context.Context, address string, log *logger) 
 	if r.matches, r.sum, err = rc.receive(ctx, dialing(address, p.client(), &r.traffic), r.accounts); err != nil {
 		return nil, err
 	}
+	rc.tellUnreadable(r.sum)
 	r.decisions = rc.decide(r.matches, r.accounts)
 	log.printf("receiver: %d accounts matched and decided about", len(r.decisions))
 	return r, nil

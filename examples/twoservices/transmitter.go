@@ -33,7 +33,7 @@ func (t *transmitter) transmit(ctx context.Context, connect connector, flagged [
 		IdleTimeout: patience,
 		Progress:    t.progress,
 	}
-	publication, err := linkage.Publish(ctx, cfg, each(flagged))
+	publication, err := linkage.Publish(ctx, cfg, linkage.Slice(flagged))
 	if err != nil {
 		return linkage.Summary{}, err
 	}
@@ -41,17 +41,5 @@ func (t *transmitter) transmit(ctx context.Context, connect connector, flagged [
 	if err != nil {
 		return linkage.Summary{}, err
 	}
-	defer conn.Close()
-	return linkage.Transmit(ctx, conn, cfg, publication)
-}
-
-// each makes a source of a slice.
-func each[T any](all []T) linkage.Source[T] {
-	return func(yield func(T, error) bool) {
-		for _, v := range all {
-			if !yield(v, nil) {
-				return
-			}
-		}
-	}
+	return linkage.Transmit(ctx, conn, cfg, publication) // which closes the connection
 }

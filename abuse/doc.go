@@ -28,17 +28,19 @@
 //
 // # Guards
 //
-// A guard speaks about one signal, or about one kind of identifier by which the
-// signal matched, and caps the step that the signal may carry. Each has three
-// answers. Where it cannot tell, the signal may still carry a step up to
-// friction, and nothing harsher.
+// A guard speaks about one signal, or about one identifier by which the signal
+// matched, and caps the step that the signal may carry. Each has three answers.
+// Where it cannot tell, the signal may still carry a step up to friction, and
+// nothing harsher.
 //
 //	guard              speaks when                                            caps at
-//	recycled           the account got the identifier after the last report   none, for that kind
+//	recycled           the account got the identifier on a later day than
+//	                   that of the last report                                none, for that identifier
 //	                   since, or the time of the reports, is unknown, or
-//	                   the account got it amid the reports                    friction
+//	                   the account got it after the first report, up to the
+//	                   end of the day of the last                             friction
 //	over_shared        more accounts here hold it than PhoneAccounts (3)
-//	                   or DeviceAccounts (5)                                  none, for that kind
+//	                   or DeviceAccounts (5)                                  none, for that identifier
 //	                   how many is unknown                                    friction
 //	unverified         RequireVerified (true), and the account has not
 //	                   proved that it holds the phone number                  friction
@@ -51,8 +53,15 @@
 //	predictive         the class is predictive                                friction
 //	device_only        no phone number counts, only a device                  limit
 //
-// A kind that does not count leaves the signal to its other kinds; where none is
-// left, the cap is none.
+// An identifier that does not count leaves the signal to the others by which it
+// matched; where none is left, the cap is none. What else the account holds, an
+// older number or a fresher one, is not asked. Where evidence names no places, all
+// holdings of the kinds are asked, and what they differ in is unknown. Where the
+// holdings at the places are not of the kinds that matched, all is unknown.
+//
+// Often a date is all that one of the two services has. So an identifier that came
+// on the day (in UTC) of the last report is not taken to have come after it, and
+// a Since of midnight stands for any time of its day.
 //
 // # Rules
 //
@@ -64,7 +73,8 @@
 //	disable_corroborated  confirmed, confidence >= 80, severity >= high,
 //	                      reports >= 3, corroborated                       disable, 90 days
 //	disable_two_kinds     confirmed, confidence >= 90, severity >= high,
-//	                      reports >= 5, phone and device both count        disable, 90 days
+//	                      reports >= 5, phone and device both count,
+//	                      and no other account here holds either           disable, 90 days
 //	suspend_reviewed      confirmed, confidence >= 80, severity >= high,
 //	                      a person at the origin has looked at it          suspend, 7 days
 //	suspend_confirmed     confirmed, confidence >= 80, severity >= high,
@@ -79,15 +89,24 @@
 // (impersonation, harassment, platform manipulation, scraping) go no further than
 // limit. An account takeover goes no further than friction, for its holder is the
 // victim. Of the category other, which does not say what is meant, nothing but a
-// label follows.
+// label follows. None of these helps another signal to more either.
 //
-// A signal is corroborated when a second one, confirmed, with a confidence of at
-// least Corroboration (60), counting by itself and permitting the same step, comes
-// from an independent origin: no service has touched both, and they have no
-// common cause. What a partner passes on for others is still his word.
+// A signal is corroborated when a second one comes from an independent origin: no
+// service has touched both, and they have no common cause. The second must be
+// confirmed, of a category that the rule itself is for, with a confidence of at
+// least Corroboration (60) and a severity of at least CorroborationSeverity
+// (medium), count by itself, and permit the same step. What a partner passes on
+// for others is still his word.
 // The Court of Justice of the European Union holds a score to be a decision of
 // its own where the one who is handed it draws strongly on it (SCHUFA, C-634/21, 2023): so
 // the harshest step needs two origins, or one origin and two identifiers that
 // this service has itself found to be the account's, its alone, and in its hands
-// since before the reports.
+// since before the reports. Identifiers that a household shares are no two
+// witnesses: on the word of one origin its accounts are suspended at most.
+//
+// # Reasons
+//
+// A reason names what kept the step from being harsher only where a harsher rule
+// would be met without it. If a signal is too weak for more, or of a category of
+// which no more follows, no guard is named.
 package abuse

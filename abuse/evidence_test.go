@@ -116,6 +116,21 @@ func TestPlacesAreThoseOfTheMatch(t *testing.T) {
 	}
 }
 
+// What nothing is known of is said to be unknown, and nothing else is.
+func TestUnknownIsNamed(t *testing.T) {
+	x := sighting(strong(1, "messenger"), hashing.Phone, hashing.IMEI)
+	x.Places = []int{0, 1}
+	e := abuse.Evidence{Account: "a", Sightings: []abuse.Sighting{x}, Holdings: []abuse.Holding{good(hashing.Phone)}}
+	want := []string{"imei accounts", "imei since"}
+	assert.Equal(t, want, abuse.Decide(e, policy(t), now).Explanation.Unknown)
+
+	e.Holdings = append(e.Holdings, abuse.Holding{Kind: 99, Since: long, Verified: abuse.Yes, Accounts: 1})
+	d := abuse.Decide(e, policy(t), now)
+	assert.Equal(t, want, d.Explanation.Unknown)
+	assert.Equal(t, []abuse.Holding{good(hashing.Phone), {}}, d.Explanation.Holdings)
+	assert.Contains(t, d.Text(), "holding 1: unknown\n")
+}
+
 // A sighting that is given twice is one.
 func TestDuplicatesAreOne(t *testing.T) {
 	x := sighting(strong(1, "messenger"), hashing.Phone, hashing.IMEI)

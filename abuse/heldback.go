@@ -10,8 +10,7 @@ func (w *writer) heldBack() []Finding {
 	for _, f := range w.lead.Findings {
 		// Facts that are known are no obstacle that may go away, but what is
 		// unknown about an identifier is, and what the signal itself says.
-		known := f.Spoke == Yes
-		if f.Cap == None || known != (f.Kind == 0) {
+		if (f.Spoke == Yes) != (f.Kind == 0) {
 			continue
 		}
 		if !slices.ContainsFunc(causes, func(c Finding) bool { return c.Guard == f.Guard && c.Kind == f.Kind }) {

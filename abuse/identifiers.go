@@ -138,8 +138,8 @@ func (j *judge) lift(g Guard, k hashing.Kind, good Truth) Truth {
 
 // held says whether the identifier was this account's when the reports were made:
 // before the first of them, Yes; on a later day than the last, No; amid them
-// nobody can tell. Nor can anybody on the day of the last: often a date is all
-// that one of the two services has, and it is not known which came first.
+// nobody can tell. Nor later on the day of the last: often a date is all that one
+// of the two services has, and it is not known which came first.
 func (j *judge) held(s *Signal, since time.Time) Truth {
 	if since.IsZero() || s.LastObserved.IsZero() {
 		return Unknown

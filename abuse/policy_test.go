@@ -141,6 +141,8 @@ func TestCorroborationIsTheRules(t *testing.T) {
 	} {
 		d := act(change)
 		assert.Equal(t, abuse.None, d.Action, name)
-		assert.Zero(t, d.Explanation.Rules[0].By, name)
 	}
+	p.Rules[0].Action = abuse.Friction
+	d := act(func(s *abuse.Signal) { s.Category, s.Class = abuse.Spam, abuse.Predictive })
+	assert.Equal(t, abuse.None, d.Action, "a prediction corroborates nothing, not even what it could carry itself")
 }

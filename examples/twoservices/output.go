@@ -38,8 +38,6 @@ func openDecisions(ctx context.Context, path string) (*decisionsFile, error) {
 		return beside(target(path))
 	case err != nil:
 		return nil, err
-	case info.IsDir():
-		return nil, errors.New("is a directory")
 	}
 	for _, own := range []*os.File{os.Stdout, os.Stderr} {
 		// By /dev/stdout, say. If it goes to a file, that must not be replaced either.
@@ -76,7 +74,7 @@ func target(path string) string {
 	return path
 }
 
-// openOther opens what is not a file. A pipe is waited for until somebody reads it.
+// openOther opens what is not a file; a directory it cannot. A pipe is waited for until somebody reads it.
 func openOther(ctx context.Context, path string, mode fs.FileMode) (*os.File, error) {
 	if mode&fs.ModeNamedPipe == 0 {
 		return os.OpenFile(path, os.O_WRONLY, 0)

@@ -43,6 +43,15 @@ func TestDecisionsIntoPipe(t *testing.T) {
 	// With nobody to read it, the wait ends with the context.
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err = newDecisionsFile(ctx, pipe)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := newDecisionsFile(ctx, pipe)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "it waits for a reader for ever")
+	}
 }

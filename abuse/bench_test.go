@@ -14,8 +14,10 @@ func BenchmarkDecide(b *testing.B) {
 	p := policy(b)
 	one := abuse.Evidence{Account: "a", Sightings: []abuse.Sighting{sighting(strong(1, "messenger"), hashing.Phone)},
 		Holdings: []abuse.Holding{good(hashing.Phone)}}
+	one.Sightings[0].Places = []int{0} // as linkage says it
 	two := clone(one)
 	two.Sightings = append(two.Sightings, sighting(strong(2, "bank"), hashing.Phone, hashing.IMEI))
+	two.Sightings[1].Places = []int{0, 1}
 	r := rand.New(rand.NewPCG(1, 1))
 	var mixed []abuse.Evidence
 	for range 1000 {
@@ -23,7 +25,9 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	flood := clone(one)
 	for n := range 10_000 {
-		flood.Sightings = append(flood.Sightings, sighting(strong(10+n, "messenger"), hashing.Phone))
+		x := sighting(strong(10+n, "messenger"), hashing.Phone)
+		x.Places = []int{0}
+		flood.Sightings = append(flood.Sightings, x)
 	}
 	for _, c := range []struct {
 		name string

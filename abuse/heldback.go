@@ -13,6 +13,7 @@ func (w *writer) heldBack() []Finding {
 		if (f.Spoke == Yes) != (f.Kind == 0) {
 			continue
 		}
+		// Once for all identifiers of a kind, so that their number costs nothing.
 		if !slices.ContainsFunc(causes, func(c Finding) bool { return c.Guard == f.Guard && c.Kind == f.Kind }) {
 			causes = append(causes, f)
 		}

@@ -41,7 +41,7 @@ func (o outcome) summary(t *testing.T) (s summary) {
 
 // limit is how long a run may take: a fault that makes it wait for ever is to fail
 // its test and not all of them.
-const limit = time.Minute
+const limit = 2 * time.Minute
 
 // inside runs the program inside this process.
 func inside(t *testing.T, args ...string) outcome {

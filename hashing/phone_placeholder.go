@@ -7,6 +7,8 @@ const (
 	// placeholderLine is the length from which a number that is nothing but one
 	// digit is a pattern: one in 10^6 of the shortest such lines.
 	placeholderLine = 7
+	// placeholderRun is from how many digits on counting up is a pattern.
+	placeholderRun = 10
 )
 
 // isPlaceholder reports whether a national significant number is what people and
@@ -16,10 +18,10 @@ const (
 // answer for what one of them did.
 //
 // The patterns are the last eight digits the same, all seven of a number of seven,
-// and eight or more that count up or down from the first to the last, 0 beside 9.
-// Chance makes the first in one of 10^7 numbers, the last in one of 5,000,000 of
-// eight digits and in fewer of longer ones: together under 3 in 10^7, and 1 in 10^6
-// of seven digits. Seven equal digits behind an area code are left alone, since
+// and ten or more that count up from 0 or 1, 0 behind 9. Chance makes the first in
+// one of 10^7 numbers, the last in one of 5 * 10^9: together under 2 in 10^7, and 1
+// in 10^6 of seven digits. Shorter runs, and those that count down, are left alone:
+// they are lines in India or Ivory Coast, and examples everywhere. Seven equal digits behind an area code are left alone, since
 // shops and taxis do have such lines. Nothing but zeros is a placeholder at any
 // length: no plan gives a line such a number, and what the trunk prefix 0 is taken
 // off again and again may come down to a few of them.
@@ -31,17 +33,15 @@ func isPlaceholder(nsn string) bool {
 	}
 	return same >= placeholderTail ||
 		same == n && (n >= placeholderLine || nsn[0] == '0') ||
-		n >= placeholderTail && counts(nsn)
+		n >= placeholderRun && (nsn[0] == '0' || nsn[0] == '1') && countsUp(nsn)
 }
 
-// counts reports whether every digit is the one before it plus one, or every digit
-// that minus one, modulo ten.
-func counts(digits string) bool {
-	step := (digits[1] - digits[0] + 10) % 10
+// countsUp reports whether every digit is the one before it plus one, modulo ten.
+func countsUp(digits string) bool {
 	for i := 1; i < len(digits); i++ {
-		if (digits[i]-digits[i-1]+10)%10 != step {
+		if (digits[i]-digits[i-1]+10)%10 != 1 {
 			return false
 		}
 	}
-	return step == 1 || step == 9
+	return true
 }

@@ -47,6 +47,12 @@ func TestHashesOfNothing(t *testing.T) {
 		{InstallID, "5e543256c480ac577d30f76f9120eb74", "MD5 of undefined"},
 		{InstallID, "334c4a4c42fdb79d7ebc3e73b517e6f8", "MD5 of none"},
 		{InstallID, "cf95dc53f383f9a836fd749f3ef439cd", "MD5 of an identifier that many devices share"},
+		{InstallID, "789b9efbdfcb6466d7e108cbd503db5d", "MD5 of an IMEI that many devices share"},
+		{InstallID, "0f607264fc6318a92b9e13c65db7cd3c", "MD5 of the same address, as Android writes it"},
+		{InstallID, "528c8e6cd4a3c6598999a0e9df15ad32", "MD5 of no address"},
+		{InstallID, "a4d2f177eb466a7d08f8f2b340b77129", "MD5 of null in brackets"},
+		{InstallID, "382b0f5185773fa0f67a8ed8056c7759", "MD5 of N/A"},
+		{InstallID, "cd9e459ea708a948d5c2f5a6ca8838cf", "MD5 of thirty-two zeros"},
 		{InstallID, "5feceb66ffc86f38d952786c6d696c79", "SHA-256 of 0"},
 	} {
 		_, err := ParseDevice(row.kind, row.text)

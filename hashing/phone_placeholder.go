@@ -21,10 +21,10 @@ const (
 // and ten or more that count up from 0 or 1, 0 behind 9. Chance makes the first in
 // one of 10^7 numbers, the last in one of 5 * 10^9: together under 2 in 10^7, and 1
 // in 10^6 of seven digits. Shorter runs, and those that count down, are left alone:
-// they are lines in India or Ivory Coast, and examples everywhere. Seven equal digits behind an area code are left alone, since
-// shops and taxis do have such lines. Nothing but zeros is a placeholder at any
-// length: no plan gives a line such a number, and what the trunk prefix 0 is taken
-// off again and again may come down to a few of them.
+// they are lines in India or Ivory Coast, and examples everywhere. So are seven equal
+// digits behind an area code, since shops and taxis do have such lines. Nothing but
+// zeros is a placeholder at any length: no plan gives a line such a number, and what
+// the trunk prefix 0 is taken off again and again may come down to a few of them.
 func isPlaceholder(nsn string) bool {
 	n := len(nsn)
 	same := 1

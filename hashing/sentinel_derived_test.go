@@ -89,11 +89,9 @@ func TestSamplesOfDocumentation(t *testing.T) {
 		require.Equal(t, sample, value.String(), "in the usual form")
 		require.False(t, seen[sample], "no entry twice: %s", sample)
 		seen[sample] = true
-		counted := value
-		counted[15]++
 		for _, kind := range []Kind{AdvertisingID, VendorID, InstallID} {
 			for _, text := range []string{
-				sample, strings.ToUpper(sample), "urn:uuid:" + sample, strings.ReplaceAll(sample, "-", ""), counted.String(),
+				sample, strings.ToUpper(sample), "urn:uuid:" + sample, strings.ReplaceAll(sample, "-", ""),
 			} {
 				_, err := ParseDevice(kind, text)
 				assert.ErrorIs(t, err, ReasonSentinel, "%s as %s", text, kind)
@@ -102,13 +100,10 @@ func TestSamplesOfDocumentation(t *testing.T) {
 		other := value
 		other[2] ^= 0x40
 		_, err = ParseDevice(VendorID, other.String())
-		assert.NoError(t, err, "another beginning than %s", sample)
+		assert.NoError(t, err, "another value than %s", sample)
 	}
-	// The two that one sample is found with.
-	_, err := ParseDevice(InstallID, "123e4567-e89b-12d3-a456-426655440000")
-	assert.ErrorIs(t, err, ReasonSentinel)
 	// Handsets of manuals.
-	for _, text := range []string{"490154203237518", "356938035643809", "352099001761481", "35-209900-176148-23"} {
+	for _, text := range []string{"356938035643809", "352099001761481", "35-209900-176148-23"} {
 		_, err := ParseDevice(IMEI, text)
 		assert.ErrorIs(t, err, ReasonSentinel, text)
 	}

@@ -157,6 +157,17 @@ func newLoads(n, bins int, depth float64) loads {
 	return d
 }
 
+// MostLoad is the number of keys that, of n keys thrown into so many bins by a
+// random hash, no bin exceeds but with a probability of 2^-40. It panics if n is
+// not in 0 to [MaxKeys] times bins, or there is no bin.
+func MostLoad(n int64, bins int) int {
+	if bins < 1 || n < 0 || n > MaxKeys*int64(bins) {
+		panic("okvs: a load of no bins")
+	}
+	d := newLoads(int(n), bins, security+math.Log2(float64(bins)))
+	return d.from + len(d.chance) - 1
+}
+
 func logChoose(n, k int) float64 {
 	a, _ := math.Lgamma(float64(n + 1))
 	b, _ := math.Lgamma(float64(k + 1))

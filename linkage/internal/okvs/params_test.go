@@ -150,3 +150,28 @@ func TestFailureRate(t *testing.T) {
 		assert.Greater(t, seen, least-6*math.Sqrt(least/tries))
 	}
 }
+
+// MostLoad is the least load above which the exact tail, for all bins, is below 2^-40.
+func TestMostLoad(t *testing.T) {
+	for _, c := range []struct {
+		n    int64
+		bins int
+	}{{0, 1}, {1, 1}, {77, 1}, {100, 4}, {1 << 20, 2}, {3 << 20, 3}, {100_000_000, 96}} {
+		most := okvs.MostLoad(c.n, c.bins)
+		require.GreaterOrEqual(t, int64(most)*int64(c.bins), c.n)
+		if c.bins == 1 {
+			require.Equal(t, c.n, int64(most))
+			continue
+		}
+		const depth = 80
+		at := func(load int) float64 { return float64(c.bins) * okvs.LoadAbove(int(c.n), c.bins, load, depth) }
+		require.LessOrEqual(t, at(most), math.Exp2(-40))
+		require.Greater(t, at(most-1-most/1000), math.Exp2(-40), "%+v", c)
+	}
+	for _, c := range []struct {
+		n    int64
+		bins int
+	}{{-1, 1}, {1, 0}, {okvs.MaxKeys + 1, 1}} {
+		require.Panics(t, func() { okvs.MostLoad(c.n, c.bins) })
+	}
+}

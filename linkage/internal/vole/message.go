@@ -55,6 +55,7 @@ type session struct {
 	id         [32]byte
 	tag        [tagSize]byte
 	transcript hash.Hash
+	seed       [32]byte // of the code, once both coins are known
 }
 
 func newSession(p Params, id [32]byte) *session {
@@ -99,6 +100,16 @@ func (s *session) commitment(coin []byte) []byte {
 // codeSeed is the joint coin: neither party could choose its half after the other's.
 func (s *session) codeSeed(before, sender, receiver []byte) [32]byte {
 	return s.hash("code", before, sender, receiver)
+}
+
+// Coin gives a joint coin for one use beside the code. Neither party could choose its
+// half after the other's. It panics before this party has both halves: the receiver after
+// its third step, the sender after its second.
+func (s *session) Coin(use string) [32]byte {
+	if s.seed == ([32]byte{}) {
+		panic("vole: no coin yet")
+	}
+	return s.hash("coin for", s.seed[:], []byte(use))
 }
 
 // begin starts a message of the kind, with the room for all of it.

@@ -71,6 +71,15 @@ func NewParams(length, security int) (Params, error) {
 // Length is the length of the vectors.
 func (p Params) Length() int { return p.length }
 
+// Sizes gives the lengths of the six messages, in their order: the receiver's
+// first.
+func (p Params) Sizes() (out [6]int) {
+	for i := range out {
+		out[i] = p.size(byte(kindPoint + i))
+	}
+	return out
+}
+
 // Sent gives the bytes that the receiver and the sender send in a session.
 func (p Params) Sent() (receiver, sender int) {
 	return p.size(kindPoint) + p.size(kindExtend) + p.size(kindChallenge),

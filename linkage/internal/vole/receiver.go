@@ -29,7 +29,6 @@ type Receiver struct {
 	rows   []gf128.Element // t of the trees' OTs
 	theirs []byte          // the commitment of the sender to its coin
 	coin   [coinSize]byte
-	seed   [32]byte
 	want   []byte
 
 	a, c []gf128.Element

@@ -25,7 +25,6 @@ type Sender struct {
 	keys  *[kappa]key
 	coin  [coinSize]byte
 	check gf128.Element // K of the check
-	seed  [32]byte
 
 	b []gf128.Element
 }

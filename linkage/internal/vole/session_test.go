@@ -265,3 +265,19 @@ func TestMisuse(t *testing.T) {
 }
 
 func (r *Receiver) copyAtStart() *Receiver { return NewReceiver(r.params, r.id, r.rand) }
+
+// Both parties have the same coins, a different one for each use and session.
+func TestCoin(t *testing.T) {
+	seen := map[[32]byte]bool{}
+	for i := range byte(3) {
+		r, s := pairOf(newParams(t, 10), i, i)
+		require.Panics(t, func() { r.Coin("x") })
+		require.Panics(t, func() { s.Coin("x") })
+		complete(t, r, s)
+		for _, use := range []string{"", "x", "matrix"} {
+			require.Equal(t, r.Coin(use), s.Coin(use))
+			seen[r.Coin(use)] = true
+		}
+	}
+	require.Len(t, seen, 9)
+}

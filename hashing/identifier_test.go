@@ -44,21 +44,22 @@ func TestZeroIdentifier(t *testing.T) {
 	assert.NotEqual(t, zero, parse(t, hashing.AndroidID, "7c3e91f05ab2d846"))
 }
 
-// TestDigestModel: the digest is what the documentation says, no two contexts and
-// no two kinds give the same.
+// TestDigestModel: the digest is what the documentation says, no two salts and no
+// two kinds give the same.
 func TestDigestModel(t *testing.T) {
 	id := parse(t, hashing.IMEI, "351829407361952")
-	for _, context := range []string{"", "a", "agreement", string(make([]byte, 1000))} {
-		in := "hueandcry/digest/v1" + "\x02" + "35182940736195\x00\x00" +
-			"\x00\x00\x00\x00\x00\x00" + string([]byte{byte(len(context) >> 8), byte(len(context))}) + context
-		assert.Equal(t, sha256.Sum256([]byte(in)), id.Digest([]byte(context)))
+	salts := [][32]byte{{}, {1}, {31: 1}, sha256.Sum256([]byte("agreement"))}
+	for _, salt := range salts {
+		in := "H&C/d2" + "\x02" + "35182940736195\x00\x00" + string(salt[:])
+		assert.Len(t, in, 55, "one block of SHA-256")
+		assert.Equal(t, sha256.Sum256([]byte(in)), id.Digest(salt))
 	}
 	seen := map[[32]byte]bool{}
-	for _, context := range []string{"", "\x00", "a", "aa"} {
+	for _, salt := range salts {
 		for _, id := range []hashing.Identifier{
 			parse(t, hashing.AndroidID, "7c3e91f05ab2d846"), parse(t, hashing.InstallID, "7c3e91f05ab2d846"),
 		} {
-			seen[id.Digest([]byte(context))] = true
+			seen[id.Digest(salt)] = true
 		}
 	}
 	assert.Len(t, seen, 8)
@@ -110,14 +111,14 @@ func TestKinds(t *testing.T) {
 func TestConcurrentUse(t *testing.T) {
 	id := parse(t, hashing.AndroidID, "7c3e91f05ab2d846")
 	key := hashing.NewKey()
-	digest, token := id.Digest(nil), key.Token(id)
+	digest, token := id.Digest([32]byte{}), key.Token(id)
 	done := make(chan bool)
 	for range 8 {
 		go func() {
 			ok := true
 			for range 500 {
 				same, err := hashing.ParseDevice(hashing.AndroidID, "7c3e91f05ab2d846")
-				ok = ok && err == nil && same == id && same.Digest(nil) == digest && key.Token(same) == token
+				ok = ok && err == nil && same == id && same.Digest([32]byte{}) == digest && key.Token(same) == token
 			}
 			done <- ok
 		}()

@@ -163,7 +163,7 @@ func TestKeyMisuse(t *testing.T) {
 		"Equal, other":     func() { key.Equal(zero) },
 		"Token":            func() { zero.Token(id) },
 		"Token of nothing": func() { key.Token(hashing.Identifier{}) },
-		"Digest":           func() { hashing.Identifier{}.Digest(nil) },
+		"Digest":           func() { hashing.Identifier{}.Digest([32]byte{}) },
 		"ExposeText":       func() { _ = zero.ExposeText() },
 		"Derive, no use":   func() { key.Derive("") },
 		"Secret, no use":   func() { key.Secret("", 1) },

@@ -21,7 +21,7 @@ var benchPhones = [][3]string{
 
 func BenchmarkPhoneE164Digest(b *testing.B) {
 	parser := PhoneParser{Fiction: true}
-	context := make([]byte, 32)
+	salt := [32]byte{1}
 	plans()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -29,7 +29,7 @@ func BenchmarkPhoneE164Digest(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		id.Digest(context)
+		id.Digest(salt)
 	}
 }
 

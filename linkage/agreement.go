@@ -92,7 +92,8 @@ type Agreement struct {
 	// need SameVendor.
 	Kinds []hashing.Kind `json:"kinds"`
 	// LabelBytes is the size class of labels: 64, 256 or 1024 bytes, to which every
-	// label is padded before it is sealed.
+	// label is padded before it is sealed. With 0 there are tags alone: the receiver
+	// learns which of its accounts are meant, and nothing is said about them.
 	LabelBytes int `json:"label_bytes"`
 	// Limits are the caps.
 	Limits Limits `json:"limits"`
@@ -170,7 +171,7 @@ func (a *Agreement) Validate() error {
 	}
 	check(a.Normalisation != "" && len(a.Normalisation) <= 32 && validName(a.Normalisation), "normalisation", "must be the version of the normalisation rules")
 	check(a.Protocol == ProtocolEC, "protocol", "must be \"ec\"")
-	check(a.LabelBytes == 64 || a.LabelBytes == 256 || a.LabelBytes == 1024, "label_bytes", "must be 64, 256 or 1024")
+	check(slices.Contains([]int{0, 64, 256, 1024}, a.LabelBytes), "label_bytes", "must be 0, 64, 256 or 1024")
 	check(a.EpochDays >= 1 && a.EpochDays <= 366, "epoch_days", "must be 1 to 366")
 	for _, l := range []struct {
 		field    string

@@ -117,7 +117,7 @@ func TestValidateReturnsEveryProblem(t *testing.T) {
 		fields = append(fields, f.Field)
 	}
 	for _, want := range []string{"version", "id", "transmitter.name", "transmitter.key", "receiver.name", "receiver.key",
-		"purpose", "kinds", "normalisation", "protocol", "label_bytes", "epoch_days", "limits.additions_per_day",
+		"purpose", "kinds", "normalisation", "protocol", "epoch_days", "limits.additions_per_day",
 		"limits.identifiers", "limits.records", "limits.signals_per_day", "limits.signals_per_identifier",
 		"valid_from", "valid_until"} {
 		require.Contains(t, fields, want)

@@ -76,14 +76,16 @@ type Flagged struct {
 	Identifiers []hashing.Identifier
 	// ID names the signal, through all its revisions, to those who may read it; no
 	// two signals have the same. It must say nothing of the account. Others see an
-	// alias of it that is new for every agreement and epoch.
+	// alias of it that is new for every agreement and epoch. Under an agreement on
+	// tags alone it stays here, as Sequence does.
 	//
 	// Sequence is the revision, which everybody sees. A label that is changed needs
 	// a higher one, for of one revision receivers expect one label.
 	ID       uuid.UUID
 	Sequence uint64
-	// Label is what the transmitter says, at most the agreement's size class long.
-	// Only who holds one of the identifiers can read it.
+	// Label is what the transmitter says, at most the agreement's size class long;
+	// under an agreement on tags alone, nothing. Only who holds one of the identifiers
+	// can read it.
 	Label []byte
 }
 
@@ -99,6 +101,13 @@ type Summary struct {
 	Sent        int64                // bytes given to the connection
 	Received    int64                // bytes taken from it
 	Elapsed     time.Duration        // from start to end
+
+	// Stages says where the time of this side went, by the clock, so that waiting for
+	// the peer is in it: "collect", reading what the caller gave; "opening", from the
+	// handshake to the announcement of sizes; "records"; "enrolment"; "closing"; and
+	// for the receiver "lookup". The transmitter's has what Publish took too, which is
+	// not in Elapsed: "collect" and "seal". Never nil in the summary of a session.
+	Stages map[string]time.Duration
 }
 
 // Source is a stream of accounts or signals. An error ends the session with it.

@@ -66,7 +66,7 @@ type blindedChunk struct {
 // is said and done here is the same whether anything matches or not.
 func (r *receiver) enrol(ctx context.Context) error {
 	cut := cutter(r.cfg.Agreement.Kinds, r.counts)
-	r.secrets = make([]secret, len(r.ids))
+	r.outputs = make([]prf, len(r.order))
 	sent := make(chan *blindedChunk, 2*r.cfg.Workers)
 	c := newCrew(ctx, r.ch.stop)
 	pipeline(c, r.cfg.Workers, func() (func() (*blindedChunk, error), error) {
@@ -95,7 +95,7 @@ func (r *receiver) enrol(ctx context.Context) error {
 		return func() (chunk, error) { return r.finalize(b, answer) }, nil
 	}, func(ck chunk) error {
 		done += ck.len()
-		r.progress(ctx, roundEnrolment, done, len(r.ids))
+		r.progress(ctx, roundEnrolment, done, len(r.order))
 		return nil
 	}, nil)
 	return c.wait()
@@ -103,22 +103,14 @@ func (r *receiver) enrol(ctx context.Context) error {
 
 func (r *receiver) blind(ck chunk) (*blindedChunk, error) {
 	inputs := make([][]byte, ck.len())
-	for i, id := range r.ids[ck.from:ck.to] {
-		d := id.Digest(r.digest[:])
-		inputs[i] = d[:]
+	for i, n := range r.order[ck.from:ck.to] {
+		inputs[i] = r.book.items.at(n)[:]
 	}
 	state, err := r.clients[ck.kind].Blind(r.hooks.Reader("blind", ck.index), inputs)
 	if err != nil {
 		return nil, &Error{Code: ErrInternal, cause: err}
 	}
 	return &blindedChunk{ck, state}, nil
-}
-
-// secret is what the receiver has learned about one identifier: the function's
-// value and the first tag, which is computed whether or not anything bears it.
-type secret struct {
-	prf   prf
-	first tag
 }
 
 func (r *receiver) finalize(b *blindedChunk, answer []byte) (chunk, error) {
@@ -132,10 +124,8 @@ func (r *receiver) finalize(b *blindedChunk, answer []byte) (chunk, error) {
 		return chunk{}, err
 	}
 	// Chunks write to places of their own.
-	for i := range outputs {
-		s := &r.secrets[b.from+i]
-		s.prf = prf(outputs[i][:len(prf{})])
-		s.first = s.prf.tag(0)
+	for i, n := range r.order[b.from:b.to] {
+		r.outputs[n] = prf(outputs[i][:len(prf{})])
 	}
 	clear(outputs)
 	return b.chunk, nil

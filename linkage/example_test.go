@@ -64,7 +64,7 @@ func ExampleAgreement_Validate() {
 	agreement.Limits.Records = 0
 	fmt.Println(agreement.Validate())
 	// Output:
-	// linkage: agreement: label_bytes: must be 64, 256 or 1024
+	// linkage: agreement: label_bytes: must be 0, 64, 256 or 1024
 	// linkage: agreement: limits.records: must be 1 to 1099511627776
 }
 

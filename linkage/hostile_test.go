@@ -116,7 +116,7 @@ func helloAttacks(kind byte, size int) []attack {
 		{name: "an empty hello", kind: kind, bend: edit(kind, func([]byte) []byte { return nil }), want: linkage.ErrFrame},
 		{name: "silence", kind: kind, bend: silence, want: linkage.ErrTimeout, idle: quick},
 		{name: "an oversized frame", kind: kind, bend: oversized(kind), want: linkage.ErrFrame},
-		{name: "wrong version", kind: kind, bend: put(kind, 3, 2), want: linkage.ErrVersion},
+		{name: "wrong version", kind: kind, bend: put(kind, 3, 1), want: linkage.ErrVersion},
 		{name: "the same role", kind: kind, bend: edit(kind, func(b []byte) []byte { b[4] ^= 3; return b }), want: linkage.ErrRole},
 		{name: "no role", kind: kind, bend: put(kind, 4, 0), want: linkage.ErrRole},
 		{name: "another protocol", kind: kind, bend: put(kind, 5, 2), want: linkage.ErrProtocol},

@@ -56,7 +56,7 @@ func TestSessionKnownAnswer(t *testing.T) {
 	for _, c := range []struct {
 		bytes []byte
 		want  string
-	}{{record.Sent(), "6a83bb889decb51b1171cbacc0a7c7f8050055b8453a91b96cce8a9179bbb47a"}, {record.Received(), "bb60326f5014c161b66c7fcb7b969c8f6d3b52068e8f79bcc814c53358199fb6"}} {
+	}{{record.Sent(), "bc9923b5bbf71fd38df37b84f898603e5eb7b4d7ec228305f8587a8fc27e38dd"}, {record.Received(), "4e60f47f98cdc8881ddad196e367a121a6ff3ec74392961a4af100eb9accb121"}} {
 		sum := sha256.Sum256(c.bytes)
 		require.Equal(t, c.want, hex.EncodeToString(sum[:]))
 	}

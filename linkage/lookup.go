@@ -3,9 +3,8 @@ package linkage
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"slices"
-
-	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/hashing"
 )
@@ -18,64 +17,147 @@ import (
 // For the same reason a record that cannot be read is counted and passed over: it
 // must not change what the receiver does next.
 func (r *receiver) lookUp() []Match {
-	found := map[int]map[uuid.UUID]*finding{} // account -> signal
-	for i := range r.secrets {
-		for _, said := range r.said(&r.secrets[i]) {
-			for _, by := range r.holders[r.ids[i]] {
-				signals := found[by.account]
-				if signals == nil {
-					signals = map[uuid.UUID]*finding{}
-					found[by.account] = signals
-				}
-				f := signals[said.id]
-				if f == nil {
-					f = new(finding)
-					signals[said.id] = f
-				}
-				f.add(said, r.ids[i].Kind(), by.place)
+	r.records.makeIndex()
+	var all findings
+	c := newCrew(context.Background(), func() {})
+	next := 0
+	pipeline(c, r.cfg.Workers, func() (func() (*findings, error), error) {
+		from := next
+		if next = min(next+lookRun, len(r.outputs)); from == next {
+			return nil, nil
+		}
+		to := next
+		return func() (*findings, error) { return r.look(from, to), nil }, nil
+	}, func(f *findings) error {
+		all.append(f)
+		return nil
+	}, nil)
+	_ = c.wait() // none of these fails
+	r.sum.Unreadable += all.unreadable
+	return r.merge(&all)
+}
+
+// findings is what has been found about some items: signals, and whom they are about.
+type findings struct {
+	said       []opened
+	hits       []hit
+	unreadable int
+}
+
+// hit says that a signal is about an account, by one identifier.
+type hit struct {
+	account, place uint32
+	said           uint32 // which of findings.said
+	kind           hashing.Kind
+}
+
+func (f *findings) append(more *findings) {
+	base := uint32(len(f.said))
+	f.said = append(f.said, more.said...)
+	for _, h := range more.hits {
+		h.said += base
+		f.hits = append(f.hits, h)
+	}
+	f.unreadable += more.unreadable
+}
+
+const (
+	lookRun   = 1 << 14 // items in a job
+	lookAhead = 32      // items whose memory is asked for before the first is looked at
+)
+
+// look looks some items up. Where in the index they belong is computed for many at a
+// time: each is somewhere else in memory, and the processor waits for all of them at
+// once.
+func (r *receiver) look(from, to int) *findings {
+	f := new(findings)
+	l := newLabels(&r.scope, r.cfg.Agreement.LabelBytes)
+	defer l.close()
+	x := &r.records.index
+	var heads [lookAhead]uint64
+	var buckets [lookAhead][2]uint32
+	for ; from < to; from += lookAhead {
+		some := r.outputs[from:min(from+lookAhead, to)]
+		for i := range some {
+			t := some[i].tag(0)
+			heads[i] = t.head()
+			buckets[i][0], buckets[i][1] = x.bucket(heads[i])
+		}
+		for i := range some {
+			t := some[i].tag(0)
+			if sealed, ok := r.records.find(&t, heads[i], buckets[i][0], buckets[i][1]); ok {
+				r.hear(f, l, uint32(from+i), sealed)
 			}
 		}
 	}
-	out := make([]Match, 0, len(found))
-	for account, signals := range found {
-		m := Match{Account: r.refs[account]}
-		for _, f := range signals {
+	return f
+}
+
+// hear adds what is said about an item, of which the first record is given: the
+// labels under its tags 0, 1, 2 …, of which the first that is missing ends them.
+func (r *receiver) hear(f *findings, l *labels, item uint32, sealed []byte) {
+	heard := len(f.said)
+	if l.class == 0 {
+		f.said = append(f.said, opened{}) // all that a tag says
+	} else {
+		secret := &r.outputs[item]
+		for j, ok := uint32(1), true; ok; j++ {
+			if o, err := l.open(secret, sealed); err != nil || o.op != opAdd {
+				// Under a tag that only the holder of the key can make: its fault.
+				f.unreadable++
+			} else {
+				f.said = append(f.said, o)
+			}
+			if int64(j) >= r.cfg.Agreement.Limits.SignalsPerIdentifier {
+				break
+			}
+			t := secret.tag(j)
+			from, to := r.records.index.bucket(t.head())
+			sealed, ok = r.records.find(&t, t.head(), from, to)
+		}
+	}
+	kind := *r.book.kinds.at(item)
+	for ; heard < len(f.said); heard++ {
+		for at := uint32(0); ; {
+			h := r.book.holding(item, at)
+			f.hits = append(f.hits, hit{h.owner, h.place, uint32(heard), kind})
+			if at = h.next; at == 0 {
+				break
+			}
+		}
+	}
+}
+
+// merge brings together what was found about each account by each of its identifiers.
+func (r *receiver) merge(all *findings) []Match {
+	slices.SortFunc(all.hits, func(a, b hit) int {
+		if c := cmp.Compare(a.account, b.account); c != 0 {
+			return c
+		}
+		return bytes.Compare(all.said[a.said].id[:], all.said[b.said].id[:])
+	})
+	out := []Match{}
+	for rest := all.hits; len(rest) > 0; {
+		account := rest[0].account
+		var m Match
+		for len(rest) > 0 && rest[0].account == account {
+			var f finding
+			id := all.said[rest[0].said].id
+			for ; len(rest) > 0 && rest[0].account == account && all.said[rest[0].said].id == id; rest = rest[1:] {
+				f.add(&all.said[rest[0].said], rest[0].kind, int(rest[0].place))
+			}
 			if f.contradicts {
 				r.sum.Unreadable++
 				continue
 			}
-			slices.Sort(f.Kinds)
-			slices.Sort(f.Places)
-			m.Signals = append(m.Signals, f.MatchedSignal)
+			m.Signals = append(m.Signals, f.signal())
 		}
-		if len(m.Signals) == 0 {
-			continue
+		if len(m.Signals) > 0 {
+			m.Account = string(r.refs.at(account))
+			out = append(out, m)
 		}
-		slices.SortFunc(m.Signals, func(a, b MatchedSignal) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-		out = append(out, m)
 	}
 	slices.SortFunc(out, func(a, b Match) int { return cmp.Compare(a.Account, b.Account) })
-	return out
-}
-
-// said gives the labels about one identifier: those under its tags 0, 1, 2 …, of
-// which the first that is missing ends them.
-func (r *receiver) said(s *secret) []opened {
-	var out []opened
-	name := s.first
-	for j := uint32(1); int64(j) <= r.cfg.Agreement.Limits.SignalsPerIdentifier; j++ {
-		sealed, ok := r.records.find(name)
-		if !ok {
-			break
-		}
-		if o, err := s.prf.open(sealed, &r.scope, r.cfg.Agreement.LabelBytes); err != nil || o.op != opAdd {
-			// Under a tag that only the holder of the key can make: its fault.
-			r.sum.Unreadable++
-		} else {
-			out = append(out, o)
-		}
-		name = s.prf.tag(j)
-	}
 	return out
 }
 
@@ -88,7 +170,7 @@ type finding struct {
 
 // add puts what one more identifier has opened. Of two revisions the higher
 // counts.
-func (f *finding) add(o opened, kind hashing.Kind, place int) {
+func (f *finding) add(o *opened, kind hashing.Kind, place int) {
 	if f.Kinds == nil || o.sequence > f.Sequence {
 		*f = finding{MatchedSignal: MatchedSignal{ID: o.id, Sequence: o.sequence, Label: o.label}}
 	}
@@ -96,10 +178,14 @@ func (f *finding) add(o opened, kind hashing.Kind, place int) {
 		return
 	}
 	f.contradicts = f.contradicts || !bytes.Equal(o.label, f.Label)
-	if !slices.Contains(f.Kinds, kind) {
-		f.Kinds = append(f.Kinds, kind)
-	}
-	if !slices.Contains(f.Places, place) { // several signals on one identifier may have one ID
-		f.Places = append(f.Places, place)
-	}
+	f.Kinds, f.Places = append(f.Kinds, kind), append(f.Places, place)
+}
+
+// signal gives what was put together. Kinds come once each, and places too: several
+// signals about one identifier may have one ID.
+func (f *finding) signal() MatchedSignal {
+	slices.Sort(f.Kinds)
+	slices.Sort(f.Places)
+	f.Kinds, f.Places = slices.Compact(f.Kinds), slices.Compact(f.Places)
+	return f.MatchedSignal
 }

@@ -31,24 +31,34 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 	for _, c := range records {
 		f := testPRF(c.about)
 		name := f.tag(c.j)
-		b := f.seal(bytes.Clone(name[:]), header{[16]byte{c.id}, c.sequence, c.op}, &testScope, uuid.UUID{c.id}, []byte(c.label), class)
+		b := newLabels(&testScope, class).seal(bytes.Clone(name[:]), f, header{[16]byte{c.id}, c.sequence, c.op}, uuid.UUID{c.id}, []byte(c.label))
 		if c.spoilt {
 			b[len(b)-1] ^= 1
 		}
 		all = append(all, b)
 	}
 	slices.SortFunc(all, bytes.Compare)
-	phone, err := hashing.PhoneParser{Fiction: true}.Parse("+1 650 555 0100")
-	require.NoError(t, err)
-	device, err := hashing.ParseDevice(hashing.InstallID, "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25")
-	require.NoError(t, err)
 	r := &receiver{
-		session: &session{cfg: Config{Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: most}}}, scope: testScope},
-		refs:    []string{"phone", "both"},
-		ids:     []hashing.Identifier{phone, device},
-		holders: map[hashing.Identifier][]holder{phone: {{0, 0}, {1, 3}}, device: {{1, 2}}},
-		secrets: []secret{{*testPRF("phone"), testPRF("phone").tag(0)}, {*testPRF("device"), testPRF("device").tag(0)}},
+		session: &session{cfg: Config{Workers: 2, Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: most}}}, scope: testScope},
+		refs:    newNames(),
+		book:    newBook(false),
+		outputs: []prf{*testPRF("phone"), *testPRF("device")},
 		records: published{pieces: [][]byte{bytes.Join(all, nil)}, size: recordSize(class), per: max(1, len(all)), n: len(all)},
+	}
+	for account, name := range []string{"phone", "both"} {
+		require.True(t, r.refs.add(name))
+		hold := func(n byte, kind hashing.Kind, place uint32) {
+			it := item{n}
+			_, added, err := r.book.add(&it, r.book.hash(&it), kind, uint32(account), place)
+			require.True(t, added)
+			require.NoError(t, err)
+		}
+		if name == "both" {
+			hold(0, hashing.Phone, 3)
+			hold(1, hashing.InstallID, 2)
+		} else {
+			hold(0, hashing.Phone, 0)
+		}
 	}
 	return r.lookUp(), r.sum
 }

@@ -14,7 +14,9 @@ type Match struct {
 }
 
 // MatchedSignal is one signal of the transmitter, opened with an identifier that
-// the account holds.
+// the account holds. Under an agreement on tags alone there is one for each match,
+// which stands for all there may be: ID and Sequence are zero, Label is nil, and
+// Kinds and Places are those of all identifiers that were flagged.
 type MatchedSignal struct {
 	ID       uuid.UUID      // the signal's identifier, chosen by the transmitter
 	Sequence uint64         // the revision of the signal; higher is newer

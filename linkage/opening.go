@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage/internal/oprf"
@@ -40,7 +41,7 @@ const (
 	msgEvaluated  byte = 7
 	msgDone       byte = 8
 	protocolEC    byte = 1
-	wireVersion   byte = 1
+	wireVersion   byte = 2
 	nonceSize          = 32
 	maxRules           = 32
 	chunkSize          = 1000 // identifiers in a chunk: one proof for all of them
@@ -128,13 +129,28 @@ type session struct {
 	scope  scope
 	hello  hello
 	sum    Summary
+	lapped time.Time // when the stage began that is under way
 }
 
 func newSession(cfg Config, role Role, epoch uint32) *session {
-	s := &session{cfg: cfg, role: role, digest: cfg.Agreement.Digest(), epoch: epoch}
+	s := &session{cfg: cfg, role: role, digest: cfg.Agreement.Digest(), epoch: epoch, lapped: time.Now()}
 	s.scope = newScope(s.digest, epoch)
-	s.sum = Summary{Epoch: epoch, Skipped: map[hashing.Kind]int{}}
+	s.sum = Summary{Epoch: epoch, Skipped: map[hashing.Kind]int{}, Stages: map[string]time.Duration{}}
 	return s
+}
+
+// The stages of which a summary gives the time, beside the rounds of a session.
+const (
+	stageCollect = "collect"
+	stageSeal    = "seal"
+	stageLookup  = "lookup"
+)
+
+// lap adds the time since the last lap, or the start, to that of a stage.
+func (s *session) lap(stage string) {
+	now := time.Now()
+	s.sum.Stages[stage] += now.Sub(s.lapped)
+	s.lapped = now
 }
 
 // over runs the rounds of a session over a connection and closes it. Whatever
@@ -164,7 +180,7 @@ func (s *session) over(ctx context.Context, conn net.Conn, run func(context.Cont
 // info is the public input of the POPRF: agreement, epoch and kind. It makes
 // tags of other agreements, epochs and kinds unrelated.
 func (s *session) info(kind hashing.Kind) []byte {
-	b := append([]byte("hueandcry/ec/v1\x00"), s.scope[:]...)
+	b := append([]byte("hueandcry/ec/v2\x00"), s.scope[:]...)
 	return append(b, byte(kind))
 }
 

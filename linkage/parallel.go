@@ -111,3 +111,16 @@ func receive[T any](ctx context.Context, from <-chan T) (v T, more bool, err err
 		return v, false, context.Cause(ctx)
 	}
 }
+
+// spread calls f for parts of 0, …, n-1 on the given number of goroutines, and waits
+// for all of them. Parts are at least of the given length, so that little work is
+// done where it is.
+func spread(workers, n, least int, f func(from, to int)) {
+	parts := max(1, min(workers, n/least))
+	var wg sync.WaitGroup
+	for i := 1; i < parts; i++ {
+		wg.Go(func() { f(n*i/parts, n*(i+1)/parts) })
+	}
+	f(0, n/parts)
+	wg.Wait()
+}

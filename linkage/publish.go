@@ -1,34 +1,43 @@
 package linkage
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/hex"
 	"fmt"
-	"slices"
+	"hash/maphash"
+	"io"
+	"log/slog"
 
 	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage/internal/oprf"
 	"github.com/hueandcry/hueandcry/linkage/internal/testhook"
+	"github.com/hueandcry/hueandcry/linkage/internal/wire"
 )
 
 // Publication is what a transmitter says in one epoch: its signals, sealed so
 // that only who holds a flagged identifier can read about it. It serves any
-// number of sessions, also at once. It holds the key of the epoch and is not
-// stored or sent; the zero Publication is invalid. It is a snapshot: whoever opts
-// out later, where that applies, is in it until the next is made.
+// number of sessions, also at once. It holds the key of the epoch, is not stored or
+// sent, and does not print what it holds; the zero Publication is invalid. It is a
+// snapshot: whoever opts out later, where that applies, is in it until the next is
+// made.
 type Publication struct {
 	scope   scope
 	sum     Summary
 	public  []byte
 	bases   []byte                          // for each kind of the agreement: the generator evaluated, and the proof
 	servers func(hashing.Kind) *oprf.Server // behind a function, so that no dump of the value shows the key
-	records [][]byte                        // sorted by tag
+	records []byte                          // one after the other, sorted by tag
 }
+
+// Format prints the type and nothing of the content, whatever the verb.
+func (p Publication) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "linkage.Publication") }
+
+// LogValue logs the same.
+func (p Publication) LogValue() slog.Value { return slog.StringValue("linkage.Publication") }
 
 // Publish reads the signals to the end and seals them, at some 100 microseconds
 // an identifier and processor. It checks the caps of the agreement, and that
@@ -43,6 +52,7 @@ func Publish(ctx context.Context, cfg Config, signals Source[Flagged]) (*Publica
 	for _, step := range []func(context.Context) error{
 		p.keys,
 		func(ctx context.Context) error { return p.collect(ctx, signals) },
+		p.evaluateAll,
 		p.seal,
 	} {
 		if err := step(ctx); err != nil {
@@ -57,8 +67,8 @@ func Publish(ctx context.Context, cfg Config, signals Source[Flagged]) (*Publica
 }
 
 // Records is how many records the publication holds: one for each identifier of
-// each signal.
-func (p *Publication) Records() int { return len(p.records) }
+// each signal, or of tags alone one for each identifier.
+func (p *Publication) Records() int { return p.sum.Records }
 
 // publisher is the transmitter's state while it makes a publication.
 type publisher struct {
@@ -66,23 +76,22 @@ type publisher struct {
 	public  []byte
 	bases   []byte
 	servers map[hashing.Kind]*oprf.Server
-	aliases []byte // key of the aliases
-	signals []Flagged
-	about   map[hashing.Identifier][]int // which signals are about an identifier
-	records [][]byte
+	aliases cipher.Block
+	signals *signals
+	outputs []prf // by item
+	records []byte
 }
 
 // keys derives the epoch's key and tweaks it for each kind. The tweaked key's
 // evaluation of the generator spares the receiver two of three multiplications.
 func (p *publisher) keys(ctx context.Context) error {
-	if p.cfg.Key.IsZero() {
-		return &Error{Code: ErrInput, cause: fmt.Errorf("the transmitter has no Key")}
+	var err error
+	if p.aliases, err = p.aliasKey(); err != nil {
+		return err
 	}
-	scope := hex.EncodeToString(p.scope[:])
-	p.aliases = p.cfg.Key.Secret("linkage/alias/v1/"+scope, 32)
-	seed := [32]byte(p.cfg.Key.Secret("linkage/ec/v1/"+scope, 32))
+	seed := [32]byte(p.cfg.Key.Secret("linkage/ec/v2/"+hex.EncodeToString(p.scope[:]), 32))
 	defer clear(seed[:])
-	key, err := oprf.DeriveKey(oprf.ModePOPRF, seed, []byte("hueandcry/ec/v1"))
+	key, err := oprf.DeriveKey(oprf.ModePOPRF, seed, []byte("hueandcry/ec/v2"))
 	if err != nil {
 		return &Error{Code: ErrInternal, cause: err}
 	}
@@ -101,99 +110,147 @@ func (p *publisher) keys(ctx context.Context) error {
 	return nil
 }
 
+// aliasKey derives the key of the aliases, as it is in this agreement and epoch.
+func (s *session) aliasKey() (cipher.Block, error) {
+	if s.cfg.Key.IsZero() {
+		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("the transmitter has no Key")}
+	}
+	key := s.cfg.Key.Secret("linkage/alias/v2/"+hex.EncodeToString(s.scope[:]), 16)
+	defer clear(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, &Error{Code: ErrInternal, cause: err}
+	}
+	return block, nil
+}
+
+// signals are what a transmitter says and about whom, as they were collected: by
+// their numbers, and without a pointer each. A holding's owner is a signal, and its
+// place says that it is the so-manieth about its item.
+type signals struct {
+	*book
+	ids       list[uuid.UUID] // of all that were given
+	sequences list[uint64]    // from here on of all, but empty for those left out
+	labels    texts
+	found     table // of ids
+	seed      maphash.Seed
+}
+
+func newSignals() *signals {
+	return &signals{book: newBook(true), seed: maphash.MakeSeed()}
+}
+
+// name numbers a signal by its ID and reports whether that is new.
+func (g *signals) name(id uuid.UUID) bool {
+	_, isNew := g.found.number(maphash.Bytes(g.seed, id[:]),
+		func(i uint32) bool { return *g.ids.at(i) == id },
+		func(i uint32) uint64 { return maphash.Bytes(g.seed, g.ids.at(i)[:]) })
+	if isNew {
+		g.ids.push(id)
+	}
+	return isNew
+}
+
 // collect reads the signals and finds which are about each identifier.
-func (p *publisher) collect(ctx context.Context, signals Source[Flagged]) error {
-	p.about = map[hashing.Identifier][]int{}
-	seen := map[uuid.UUID]bool{}
-	for f, err := range signals {
+func (p *publisher) collect(ctx context.Context, given Source[Flagged]) error {
+	p.signals = newSignals()
+	err := p.session.collectSignals(ctx, p.signals, given)
+	p.lap(stageCollect)
+	return err
+}
+
+// collectSignals reads signals into g and counts what records they make.
+func (s *session) collectSignals(ctx context.Context, g *signals, given Source[Flagged]) error {
+	caps := s.cfg.Agreement.Limits
+	in := s.newIntake(g.book, func(h holding) error {
+		if s.cfg.Agreement.LabelBytes > 0 || h.place == 0 {
+			s.sum.Records++
+		}
+		if err := limit("SignalsPerIdentifier", int64(h.place)+1, caps.SignalsPerIdentifier); err != nil {
+			return err
+		}
+		return limit("Records", int64(s.sum.Records), min(caps.Records, most))
+	})
+	err := s.readSignals(ctx, in, g, given)
+	if before := in.flush(); before != nil {
+		return before
+	}
+	g.found = table{}
+	g.close()
+	return err
+}
+
+func (s *session) readSignals(ctx context.Context, in *intake, g *signals, given Source[Flagged]) error {
+	class := s.cfg.Agreement.LabelBytes
+	for f, err := range given {
 		if err != nil {
 			return &Error{Code: ErrInput, cause: err}
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		at := p.sum.Accounts
 		switch {
-		case f.ID == uuid.Nil || seen[f.ID]:
-			return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID is missing or was given before", at)}
-		case len(f.Label) > p.cfg.Agreement.LabelBytes:
-			return &Error{Code: ErrLimit, cause: &LimitError{"LabelBytes", int64(p.cfg.Agreement.LabelBytes), int64(len(f.Label))}}
+		case f.ID == uuid.Nil || !g.name(f.ID):
+			return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID is missing or was given before", s.sum.Accounts)}
+		case len(f.Label) > class:
+			return &Error{Code: ErrLimit, cause: &LimitError{"LabelBytes", int64(class), int64(len(f.Label))}}
 		}
-		seen[f.ID] = true
-		use, err := p.admit(ctx, f.Ref, f.Identifiers)
+		used, err := in.admit(ctx, f.Ref, f.Identifiers)
 		if err != nil {
 			return err
 		}
-		if len(use) == 0 {
-			continue
+		if class == 0 {
+			continue // a tag alone says nothing of the signal
 		}
-		for _, id := range use {
-			p.about[id] = append(p.about[id], len(p.signals))
-			if err := limit("SignalsPerIdentifier", int64(len(p.about[id])), p.cfg.Agreement.Limits.SignalsPerIdentifier); err != nil {
-				return err
-			}
+		if !used {
+			f.Sequence, f.Label = 0, nil
 		}
-		p.signals = append(p.signals, f)
-		p.sum.Records += len(use)
-		if err := limit("Records", int64(p.sum.Records), p.cfg.Agreement.Limits.Records); err != nil {
-			return err
-		}
+		g.sequences.push(f.Sequence)
+		addText(&g.labels, f.Label)
 	}
 	return nil
 }
 
-// seal makes one record for each identifier of each signal: the j-th signal
-// about an identifier goes under its j-th tag.
-func (p *publisher) seal(ctx context.Context) error {
-	ids := make([]hashing.Identifier, 0, len(p.about))
-	for id := range p.about {
-		ids = append(ids, id)
-	}
-	p.records = make([][]byte, 0, p.sum.Records)
+// evaluateAll computes the function for every item.
+func (p *publisher) evaluateAll(ctx context.Context) error {
+	p.outputs = make([]prf, p.signals.len())
 	next := 0
-	const run = 64 // identifiers a job
+	const run = 64 // items a job
 	c := newCrew(ctx, func() {})
-	pipeline(c, p.cfg.Workers, func() (func() ([][]byte, error), error) {
-		if next >= len(ids) {
+	pipeline(c, p.cfg.Workers, func() (func() (struct{}, error), error) {
+		from := next
+		if next = min(next+run, len(p.outputs)); from == next {
 			return nil, nil
 		}
-		part := ids[next:min(next+run, len(ids))]
-		next += run
-		return func() ([][]byte, error) { return p.sealAll(part) }, nil
-	}, func(part [][]byte) error {
-		p.records = append(p.records, part...)
-		return nil
-	}, nil)
-	err := c.wait()
-	slices.SortFunc(p.records, func(a, b []byte) int { return bytes.Compare(a[:tagSize], b[:tagSize]) })
-	return err
+		to := next
+		return func() (none struct{}, err error) { return none, p.evaluate(from, to) }, nil
+	}, func(struct{}) error { return nil }, nil)
+	return c.wait()
 }
 
-func (p *publisher) sealAll(ids []hashing.Identifier) ([][]byte, error) {
-	class := p.cfg.Agreement.LabelBytes
-	var out [][]byte
-	for _, id := range ids {
-		input := id.Digest(p.digest[:])
-		output, err := p.servers[id.Kind()].Evaluate(input[:])
+func (p *publisher) evaluate(from, to int) error {
+	for i := uint32(from); i < uint32(to); i++ {
+		output, err := p.servers[*p.signals.kinds.at(i)].Evaluate(p.signals.items.at(i)[:])
 		if err != nil {
-			return nil, &Error{Code: ErrInternal, cause: err}
+			return &Error{Code: ErrInternal, cause: err}
 		}
-		f := prf(output[:len(prf{})])
+		p.outputs[i] = prf(output[:len(prf{})])
 		clear(output[:])
-		for j, i := range p.about[id] {
-			g := &p.signals[i]
-			name := f.tag(uint32(j))
-			record := append(make([]byte, 0, recordSize(class)), name[:]...)
-			out = append(out, f.seal(record, header{p.alias(g.ID), g.Sequence, opAdd}, &p.scope, g.ID, g.Label, class))
-		}
 	}
-	return out, nil
+	return nil
 }
 
-// alias gives the public name of a signal under this agreement and epoch.
-func (p *publisher) alias(id uuid.UUID) (out [16]byte) {
-	mac := hmac.New(sha256.New, p.aliases)
-	mac.Write(id[:])
-	copy(out[:], mac.Sum(nil))
-	return out
+// seal makes all records and keeps them.
+func (p *publisher) seal(ctx context.Context) error {
+	s := &sealing{signals: p.signals, outputs: p.outputs, scope: p.scope, class: p.cfg.Agreement.LabelBytes,
+		aliases: p.aliases, workers: p.cfg.Workers}
+	size := recordSize(s.class)
+	p.records = make([]byte, 0, p.sum.Records*size)
+	err := s.records(ctx, s.arrange(), wire.MaxBody/size, func(batch []byte) error {
+		p.records = append(p.records, batch...)
+		return nil
+	})
+	clear(p.outputs)
+	p.lap(stageSeal)
+	return err
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/hueandcry/hueandcry/hashing"
@@ -40,6 +38,7 @@ func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Acc
 		return nil, Summary{}, err
 	}
 	matches := r.lookUp()
+	r.lap(stageLookup)
 	r.sum.Elapsed = time.Since(start)
 	return matches, r.sum, nil
 }
@@ -47,38 +46,54 @@ func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Acc
 // receiver is the receiver's state in a session.
 type receiver struct {
 	*session
-	refs    []string // accounts
-	holders map[hashing.Identifier][]holder
-	ids     []hashing.Identifier // the distinct ones, in chunks by kind
+	refs    *names   // of the accounts, by their numbers
+	book    *book    // which account holds what
+	order   []uint32 // the items as they are enrolled, in chunks by kind
 	counts  map[hashing.Kind]int
 	clients map[hashing.Kind]*oprf.Client
 	records published
-	secrets []secret // as ids
+	outputs []prf // by item
 }
-
-// holder is an account that holds an identifier, and at which of its places.
-type holder struct{ account, place int }
 
 func (r *receiver) run(ctx context.Context) (round string, err error) {
 	if err := r.open(); err != nil {
 		return roundOpening, err
 	}
+	r.lap(roundOpening)
 	if err := r.readRecords(ctx); err != nil {
 		return roundRecords, err
 	}
+	r.lap(roundRecords)
 	if err := r.enrol(ctx); err != nil {
 		return roundEnrolment, err
 	}
+	r.lap(roundEnrolment)
 	if _, err := r.ch.read(msgDone, 0); err != nil {
 		return roundClosing, err
 	}
-	return roundClosing, r.ch.write(msgDone)
+	err = r.ch.write(msgDone)
+	r.lap(roundClosing)
+	return roundClosing, err
 }
 
 // collect reads the accounts and finds their distinct identifiers.
 func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error {
-	r.holders = map[hashing.Identifier][]holder{}
-	seen := map[string]bool{}
+	r.refs, r.book = newNames(), newBook(false)
+	in := r.newIntake(r.book, func(holding) error {
+		return limit("Identifiers", int64(r.book.len()), r.cfg.Agreement.Limits.Identifiers)
+	})
+	err := r.readAccounts(ctx, in, accounts)
+	if before := in.flush(); before != nil {
+		return before
+	}
+	r.refs.found = table{}
+	r.book.close()
+	r.sum.Identifiers = r.book.len()
+	r.lap(stageCollect)
+	return err
+}
+
+func (r *receiver) readAccounts(ctx context.Context, in *intake, accounts Source[Account]) error {
 	for a, err := range accounts {
 		if err != nil {
 			return &Error{Code: ErrInput, cause: err}
@@ -86,68 +101,25 @@ func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if seen[a.Ref] {
+		if !r.refs.add(a.Ref) {
 			return &Error{Code: ErrInput, cause: fmt.Errorf("account %d: its Ref was given before", r.sum.Accounts)}
 		}
-		seen[a.Ref] = true
-		use, err := r.admit(ctx, a.Ref, a.Identifiers)
-		if err != nil {
-			return err
-		}
-		if len(use) == 0 {
-			continue
-		}
-		for _, id := range use {
-			r.holders[id] = append(r.holders[id], holder{len(r.refs), slices.Index(a.Identifiers, id)})
-		}
-		r.refs = append(r.refs, a.Ref)
-		if err := limit("Identifiers", int64(len(r.holders)), r.cfg.Agreement.Limits.Identifiers); err != nil {
+		if _, err := in.admit(ctx, a.Ref, a.Identifiers); err != nil {
 			return err
 		}
 	}
-	// Kind by kind; within a kind in an order that says nothing, for Compare orders
-	// by what the process's own random key makes of an identifier.
-	r.ids = slices.SortedFunc(maps.Keys(r.holders), hashing.Identifier.Compare)
-	r.sum.Identifiers = len(r.ids)
 	return nil
 }
 
-// admit gives the distinct identifiers of an account that the agreement lets be
-// used: none if its user has opted out of the purpose.
-func (s *session) admit(ctx context.Context, ref string, ids []hashing.Identifier) ([]hashing.Identifier, error) {
-	s.sum.Accounts++
-	if s.cfg.Agreement.Purpose.OptOutApplies() {
-		out, err := s.cfg.OptOut.OptedOut(ctx, ref, s.cfg.Agreement.Purpose)
-		if err != nil {
-			return nil, &Error{Code: ErrInput, cause: fmt.Errorf("opt-out register: %w", err)}
-		}
-		if out {
-			s.sum.OptedOut++
-			return nil, nil
-		}
-	}
-	use := make([]hashing.Identifier, 0, len(ids))
-	for _, id := range ids {
-		switch {
-		case id.IsZero():
-			return nil, &Error{Code: ErrInput, cause: fmt.Errorf("account %d: a zero identifier", s.sum.Accounts-1)}
-		case slices.Contains(use, id):
-		case s.cfg.Agreement.Admits(id.Kind()) != nil:
-			s.sum.Skipped[id.Kind()]++
-		default:
-			use = append(use, id)
-		}
-	}
-	return use, nil
-}
-
 func (r *receiver) open() error {
-	r.counts = map[hashing.Kind]int{}
-	for _, id := range r.ids {
-		r.counts[id.Kind()]++
+	var err error
+	if r.order, err = r.book.order(r.cfg.Agreement.Kinds, r.hooks.Reader("order", 0)); err != nil {
+		return err
 	}
+	r.counts = map[hashing.Kind]int{}
 	var sizes []byte
 	for _, k := range r.cfg.Agreement.Kinds {
+		r.counts[k] = r.book.counts[k]
 		sizes = binary.BigEndian.AppendUint64(sizes, uint64(r.counts[k]))
 	}
 	public, err := r.openReceiver(sizes)
@@ -173,8 +145,8 @@ func (r *receiver) open() error {
 		}
 	}
 	n := binary.BigEndian.Uint64(body)
-	if n > uint64(r.cfg.Agreement.Limits.Records) {
-		return limit("Records", int64(min(n, maxLimit+1)), r.cfg.Agreement.Limits.Records)
+	if most := min(r.cfg.Agreement.Limits.Records, most); n > uint64(most) {
+		return limit("Records", int64(min(n, maxLimit+1)), most)
 	}
 	r.records.n = int(n)
 	return nil

@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -42,24 +43,25 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 			for i := range label {
 				label[i] = byte(i + 1)
 			}
-			sealed := f.seal(nil, testHeader(3), &testScope, testID, label, class)
+			l := newLabels(&testScope, class)
+			sealed := l.seal(nil, f, testHeader(3), testID, label)
 			require.Len(t, sealed, sealedSize(class), "every label of a class is equally long")
-			got, err := f.open(sealed, &testScope, class)
+			got, err := l.open(f, sealed)
 			require.NoError(t, err)
 			require.Equal(t, testHeader(3), got.header)
 			require.Equal(t, testID, got.id)
 			require.Equal(t, label, append([]byte{}, got.label...))
 
-			_, err = testPRF("g").open(sealed, &testScope, class)
+			_, err = l.open(testPRF("g"), sealed)
 			require.ErrorIs(t, err, errLabel, "another identifier")
 			other := newScope(sha256.Sum256([]byte("agreement")), 8)
-			_, err = f.open(sealed, &other, class)
+			_, err = newLabels(&other, class).open(f, sealed)
 			require.ErrorIs(t, err, errLabel, "another epoch")
-			_, err = f.open(sealed[1:], &testScope, class)
+			_, err = l.open(f, sealed[1:])
 			require.ErrorIs(t, err, errLabel, "another length")
 			for bit := range len(sealed) * 8 {
 				sealed[bit/8] ^= 1 << (bit % 8)
-				_, err = f.open(sealed, &testScope, class)
+				_, err = l.open(f, sealed)
 				require.ErrorIs(t, err, errLabel, "bit %d flipped", bit)
 				sealed[bit/8] ^= 1 << (bit % 8)
 			}
@@ -72,19 +74,24 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 func TestLabelPaddingIsChecked(t *testing.T) {
 	f := testPRF("f")
 	const class = 64
+	l := newLabels(&testScope, class)
+	sealed := func(text []byte) []byte {
+		copy(l.space[atText:], text)
+		return l.sealText(nil, f, testHeader(1))
+	}
 	text := make([]byte, textHead+class)
 	copy(text, testID[:])
 	text[17], text[18], text[19] = 2, 'a', 'b'
-	got, err := f.open(f.sealText(nil, testHeader(1), &testScope, text), &testScope, class)
+	got, err := l.open(f, sealed(text))
 	require.NoError(t, err)
 	require.Equal(t, []byte("ab"), got.label)
 
 	text[textHead+class-1] = 1
-	_, err = f.open(f.sealText(nil, testHeader(1), &testScope, text), &testScope, class)
+	_, err = l.open(f, sealed(text))
 	require.ErrorIs(t, err, errLabel, "padding that is not zero")
 
 	text[textHead+class-1], text[17] = 0, class+1
-	_, err = f.open(f.sealText(nil, testHeader(1), &testScope, text), &testScope, class)
+	_, err = l.open(f, sealed(text))
 	require.ErrorIs(t, err, errLabel, "a length above the class")
 }
 
@@ -92,14 +99,14 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 // ChaCha20-Poly1305 can tell, and must not open.
 func TestCommitmentIsChecked(t *testing.T) {
 	f := testPRF("f")
-	head := testHeader(1)
-	text := make([]byte, textHead+64)
-	sealed := f.sealText(nil, head, &testScope, text)
-	b := head.append(nil)
+	l := newLabels(&testScope, 64)
+	sealed := l.sealText(nil, f, testHeader(1))
+	text := l.space[atText:]
 	foreign := make([]byte, commitmentSize)
-	forged := append(append(b, foreign...), f.cipher(b[:headerSize:headerSize], &testScope, foreign).Seal(nil, zeroNonce[:], text, nil)...)
+	forged := append(bytes.Clone(sealed[:headerSize]), foreign...)
+	forged = l.cipher(f, foreign).Seal(forged, zeroNonce[:], text, nil)
 	require.Len(t, forged, len(sealed))
-	_, err := f.open(forged, &testScope, 64)
+	_, err := l.open(f, forged)
 	require.ErrorIs(t, err, errLabel)
 }
 
@@ -107,8 +114,9 @@ func TestCommitmentIsChecked(t *testing.T) {
 // the revision up does not reveal the difference of his labels.
 func TestLabelsOfOneRevisionDoNotShareAKey(t *testing.T) {
 	f := testPRF("f")
-	a := f.seal(nil, testHeader(1), &testScope, testID, []byte("phishing"), 64)
-	b := f.seal(nil, testHeader(1), &testScope, testID, []byte("spamming"), 64)
+	l := newLabels(&testScope, 64)
+	a := l.seal(nil, f, testHeader(1), testID, []byte("phishing"))
+	b := l.seal(nil, f, testHeader(1), testID, []byte("spamming"))
 	ca, cb := a[headerSize+commitmentSize:], b[headerSize+commitmentSize:]
 	equal := 0
 	for i := range ca {
@@ -124,9 +132,9 @@ func TestLabelsOfOneRevisionDoNotShareAKey(t *testing.T) {
 func TestTagAndLabelKnownAnswer(t *testing.T) {
 	f := testPRF("known")
 	t0, t1 := f.tag(0), f.tag(1)
-	sealed := f.seal(nil, testHeader(5), &testScope, testID, []byte("label"), 64)
+	sealed := newLabels(&testScope, 64).seal(nil, f, testHeader(5), testID, []byte("label"))
 	sum := sha256.Sum256(sealed)
-	require.Equal(t, "57bc4c28d298a42033be5d6836aae70d", hex.EncodeToString(t0[:]))
-	require.Equal(t, "4c4010a58244a2f917a466a958ee8a6e", hex.EncodeToString(t1[:]))
-	require.Equal(t, "8c9d0f7a555dbfcdae32fd633df68aa5f23f6fefb2eb86ff7d7253b81cabed9c", hex.EncodeToString(sum[:]))
+	require.Equal(t, "7117fff2d0fd294462b3c802b7cb8753", hex.EncodeToString(t0[:]))
+	require.Equal(t, "d10dc765f5ac90ffc0a33de8d73274c5", hex.EncodeToString(t1[:]))
+	require.Equal(t, "b08e9616c20620f349d9a2370ad37f748ee8055743a3bdb96020153b48d4d5b3", hex.EncodeToString(sum[:]))
 }

@@ -33,7 +33,7 @@ func Transmit(ctx context.Context, conn net.Conn, cfg Config, pub *Publication) 
 		return Summary{}, &Error{Code: ErrInput, Round: roundSetup, cause: fmt.Errorf("the publication is of another agreement or epoch")}
 	}
 	t.sum = pub.sum
-	t.sum.Skipped = maps.Clone(pub.sum.Skipped)
+	t.sum.Skipped, t.sum.Stages = maps.Clone(pub.sum.Skipped), maps.Clone(pub.sum.Stages)
 	if err := t.over(ctx, conn, t.run); err != nil {
 		return Summary{}, err
 	}
@@ -52,16 +52,20 @@ func (t *transmitter) run(ctx context.Context) (round string, err error) {
 	if err := t.open(); err != nil {
 		return roundOpening, err
 	}
+	t.lap(roundOpening)
 	if err := t.publish(ctx); err != nil {
 		return roundRecords, err
 	}
+	t.lap(roundRecords)
 	if err := t.evaluate(ctx); err != nil {
 		return roundEnrolment, err
 	}
+	t.lap(roundEnrolment)
 	if err := t.ch.write(msgDone); err != nil {
 		return roundClosing, err
 	}
 	_, err = t.ch.read(msgDone, 0)
+	t.lap(roundClosing)
 	return roundClosing, err
 }
 
@@ -89,14 +93,15 @@ func (t *transmitter) open() error {
 
 // publish sends the records.
 func (t *transmitter) publish(ctx context.Context) error {
-	records := t.pub.records
-	per := wire.MaxBody / recordSize(t.cfg.Agreement.LabelBytes)
-	for at := 0; at < len(records); at += per {
-		piece := records[at:min(at+per, len(records))]
-		if err := t.ch.write(msgRecords, piece...); err != nil {
+	size := recordSize(t.cfg.Agreement.LabelBytes)
+	full := wire.MaxBody / size * size
+	for rest := t.pub.records; len(rest) > 0; {
+		piece := rest[:min(full, len(rest))]
+		rest = rest[len(piece):]
+		if err := t.ch.write(msgRecords, piece); err != nil {
 			return err
 		}
-		t.progress(ctx, roundRecords, at+len(piece), len(records))
+		t.progress(ctx, roundRecords, t.sum.Records-len(rest)/size, t.sum.Records)
 	}
 	return nil
 }

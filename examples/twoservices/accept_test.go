@@ -140,11 +140,11 @@ func handshake(t *testing.T, server, client *tls.Config) (atServer, atClient err
 
 // TestCertificates: each side of TLS takes the other's certificate and no other.
 func TestCertificates(t *testing.T) {
-	transmitter, err := demoParty(linkage.Transmitter, 1, linkage.FraudAndAbusePrevention)
+	transmitter, err := demoParty(linkage.Transmitter, 1, linkage.FraudAndAbusePrevention, linkage.ProtocolEC)
 	require.NoError(t, err)
-	receiver, err := demoParty(linkage.Receiver, 1, linkage.FraudAndAbusePrevention)
+	receiver, err := demoParty(linkage.Receiver, 1, linkage.FraudAndAbusePrevention, linkage.ProtocolEC)
 	require.NoError(t, err)
-	stranger, err := demoParty(linkage.Receiver, 2, linkage.FraudAndAbusePrevention)
+	stranger, err := demoParty(linkage.Receiver, 2, linkage.FraudAndAbusePrevention, linkage.ProtocolEC)
 	require.NoError(t, err)
 
 	atServer, atClient := handshake(t, transmitter.server(), receiver.client())

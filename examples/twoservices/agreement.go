@@ -19,7 +19,7 @@ const (
 
 // newAgreement is what the two services agree on: one family of companies, which
 // match all kinds of identifier for one purpose. Both sign it.
-func newAgreement(id uuid.UUID, purpose linkage.Purpose, transmitter, receiver ed25519.PrivateKey) (*linkage.Agreement, error) {
+func newAgreement(id uuid.UUID, purpose linkage.Purpose, protocol string, transmitter, receiver ed25519.PrivateKey) (*linkage.Agreement, error) {
 	a := &linkage.Agreement{
 		Version:     1,
 		ID:          id,
@@ -30,7 +30,7 @@ func newAgreement(id uuid.UUID, purpose linkage.Purpose, transmitter, receiver e
 			hashing.VendorID, hashing.AndroidID, hashing.InstallID},
 		SameVendor:    true,
 		Normalisation: hashing.RulesVersion,
-		Protocol:      linkage.ProtocolEC,
+		Protocol:      protocol,
 		LabelBytes:    256,
 		EpochDays:     30,
 		// The caps are what stops a receiver who enrols all numbers there are as its
@@ -38,7 +38,7 @@ func newAgreement(id uuid.UUID, purpose linkage.Purpose, transmitter, receiver e
 		// These are wide because whoever tries the program brings files of any size,
 		// and both files are his own.
 		Limits: linkage.Limits{
-			Identifiers:          2_000_000,
+			Identifiers:          encodable(protocol, 2_000_000),
 			AdditionsPerDay:      50_000,
 			Records:              1_000_000,
 			SignalsPerDay:        50_000,

@@ -77,10 +77,11 @@ func (a *authority) issue(role linkage.Role, public ed25519.PublicKey) ([]byte, 
 }
 
 // makeCerts writes what two parties need to a folder, and prints what to do with
-// it, or as JSON where and what it is. The authority's own key is kept nowhere. Services that are not on trial make
-// their keys each for itself and sign the agreement one after the other.
-func makeCerts(dir string, now time.Time, asJSON bool, out io.Writer) error {
-	files, err := newCredentials(now)
+// it, or as JSON where and what it is. The authority's own key is kept nowhere.
+// Services that are not on trial make their keys each for itself and sign the
+// agreement one after the other.
+func makeCerts(dir string, now time.Time, protocol string, asJSON bool, out io.Writer) error {
+	files, err := newCredentials(now, protocol)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ type credential struct {
 }
 
 // newCredentials makes keys, certificates for a year, and the agreement.
-func newCredentials(now time.Time) ([]credential, error) {
+func newCredentials(now time.Time, protocol string) ([]credential, error) {
 	_, caKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -156,7 +157,7 @@ func newCredentials(now time.Time) ([]credential, error) {
 			credential{role.String() + ".pem", pemOf("CERTIFICATE", cert), 0o644},
 			credential{role.String() + ".key", pemOf("PRIVATE KEY", secret), 0o600})
 	}
-	agreement, err := newAgreement(uuid.New(), linkage.FraudAndAbusePrevention, keys[linkage.Transmitter], keys[linkage.Receiver])
+	agreement, err := newAgreement(uuid.New(), linkage.FraudAndAbusePrevention, protocol, keys[linkage.Transmitter], keys[linkage.Receiver])
 	if err != nil {
 		return nil, err
 	}

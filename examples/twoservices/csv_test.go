@@ -25,7 +25,7 @@ func testIntake(t testing.TB, name string, log io.Writer) (*intake, *party) {
 }
 
 var testParty = sync.OnceValues(func() (*party, error) {
-	return demoParty(linkage.Transmitter, 1, linkage.FraudAndAbusePrevention)
+	return demoParty(linkage.Transmitter, 1, linkage.FraudAndAbusePrevention, linkage.ProtocolEC)
 })
 
 const (

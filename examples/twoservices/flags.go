@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type options struct {
 
 	cert, key, peerCA, agreement string
 	makeCerts                    string
+	protocol                     string // "": by the agreement file, or else by size
 
 	flagged, accounts, decisions string
 
@@ -83,6 +85,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.peerCA, "peer-ca", "", "certificates that vouch for the other party, PEM `file`")
 	f.StringVar(&o.agreement, "agreement", "", "agreement signed by both, JSON `file` (default agreement.json beside -cert)")
 	f.StringVar(&o.makeCerts, "make-certs", "", "write certificates, keys and a signed agreement to `directory`, and stop")
+	f.StringVar(&o.protocol, "protocol", "", "how to enrol: `"+strings.Join(protocols, "|")+"` (default what the agreement says; without one\n"+protocols[0]+", and for -role both by the number of accounts); with -make-certs\nwhat the agreement is to say")
 	f.StringVar(&o.flagged, "flagged", "", "flagged accounts of the transmitter, CSV `file`")
 	f.StringVar(&o.accounts, "accounts", "", "accounts of the receiver, CSV `file`")
 	f.StringVar(&o.decisions, "decisions", "", "`file` to write decisions to, one JSON object a line")
@@ -105,7 +108,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	if f.NArg() > 0 {
 		return nil, errors.New("there are only flags, no arguments; -help lists them")
 	}
-	if err := errors.Join(o.setNow(now), o.checkRole(), o.checkParty(), o.checkRegion()); err != nil {
+	if err := errors.Join(o.setNow(now), o.checkRole(), o.checkProtocol(), o.checkParty(), o.checkRegion()); err != nil {
 		return nil, err
 	}
 	return o, nil
@@ -173,6 +176,13 @@ func (o *options) checkRole() error {
 		}
 	default:
 		return errors.New("-role must be both, transmitter or receiver")
+	}
+	return nil
+}
+
+func (o *options) checkProtocol() error {
+	if o.protocol != "" && !slices.Contains(protocols, o.protocol) {
+		return errors.New("-protocol must be " + strings.Join(protocols, " or "))
 	}
 	return nil
 }

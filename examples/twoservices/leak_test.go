@@ -196,14 +196,20 @@ func TestScannerFinds(t *testing.T) {
 // TestNothingLeaksInside looks at what the two parties say below TLS, where there is
 // no encryption of the transport's, in both directions.
 func TestNothingLeaksInside(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) { nothingLeaksInside(t, protocol) })
+	}
+}
+
+func nothingLeaksInside(t *testing.T, protocol string) {
 	n := size{accounts: 500, flagged: 250}
 	world := makeUp(11, n)
 	cells := worldCells(t, 11, n)
 	o := &options{seed: 11, now: madeNow, size: n}
 	var log watched
-	tp, err := o.party(linkage.Transmitter)
+	tp, err := o.party(linkage.Transmitter, protocol)
 	require.NoError(t, err)
-	rp, err := o.party(linkage.Receiver)
+	rp, err := o.party(linkage.Receiver, protocol)
 	require.NoError(t, err)
 	flagged, err := readFlagged(o.intake("flagged", tp.agreement, newLogger(&log)), bytes.NewReader(world.flagged), tp, o.now)
 	require.NoError(t, err)

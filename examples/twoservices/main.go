@@ -60,10 +60,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err := o.run(ctx, stdout, newLogger(stderr)); err != nil {
 		complain(stderr, err)
+		if _, usage := errors.AsType[usageError](err); usage {
+			return exitUsage
+		}
 		return exitFailure
 	}
 	return exitOK
 }
+
+// usageError is a fault of the command line that only a file has shown.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
 
 // complain prints an error as one line.
 func complain(w io.Writer, err error) {

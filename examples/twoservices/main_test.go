@@ -152,10 +152,10 @@ func (w *watched) address(t *testing.T) string {
 }
 
 // certificates makes the files of both parties in a folder.
-func certificates(t *testing.T) string {
+func certificates(t *testing.T, more ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "certs")
-	out := inside(t, "-make-certs", dir)
+	out := inside(t, append(more, "-make-certs", dir)...)
 	require.Equal(t, exitOK, out.code, out.stderr)
 	return dir
 }
@@ -258,6 +258,8 @@ func TestUsage(t *testing.T) {
 		"agreement alone":           {"-agreement", "a.json"},
 		"time":                      {"-now", "yesterday"},
 		"seed":                      {"-seed", "x"},
+		"protocol":                  {"-protocol", "hash"},
+		"protocol of certs":         {"-make-certs", "d", "-protocol", "EC"},
 		"region":                    {"-region", "USA", "-flagged", "f.csv", "-accounts", "a.csv"},
 		"no such region":            {"-region", "UK", "-flagged", "f.csv", "-accounts", "a.csv"},
 		"region of nowhere":         {"-region", "XX"},
@@ -288,6 +290,7 @@ func TestUsage(t *testing.T) {
 		{"-region", "US"}, // of no effect, but no fault
 		{"-region", "gb", "-flagged", "f.csv", "-accounts", "a.csv"},
 		{"-make-certs", "d", "-json"},
+		{"-make-certs", "d", "-protocol", "ec"},
 	} {
 		_, err := parseFlags(args, io.Discard)
 		assert.NoError(t, err, args)

@@ -28,8 +28,10 @@ type optOutTrial struct {
 	matched int // of the others, matched again: users of the transmitter's have opted out too
 }
 
-// mostTried is how many of the matched accounts are tried.
-const mostTried = 200
+const (
+	mostTried     = 200                // of the matched accounts are tried
+	trialProtocol = linkage.ProtocolEC // for they are few, whatever the first session was
+)
 
 // tryAdvertising runs a second, small session between the same services, with
 // accounts that matched in the first, under the purpose of advertising. There the
@@ -64,7 +66,7 @@ func (o *options) tryAdvertising(ctx context.Context, r *received, signals []lin
 }
 
 func (o *options) advertiseFrom(ctx context.Context, l net.Listener, register optOuts, signals []linkage.Flagged, log *logger) error {
-	p, err := demoParty(linkage.Transmitter, o.seed, linkage.Advertising)
+	p, err := demoParty(linkage.Transmitter, o.seed, linkage.Advertising, trialProtocol)
 	if err != nil {
 		return err
 	}
@@ -74,7 +76,7 @@ func (o *options) advertiseFrom(ctx context.Context, l net.Listener, register op
 }
 
 func (o *options) advertiseTo(ctx context.Context, address string, register optOuts, few *accountBook) ([]linkage.Match, linkage.Summary, error) {
-	p, err := demoParty(linkage.Receiver, o.seed, linkage.Advertising)
+	p, err := demoParty(linkage.Receiver, o.seed, linkage.Advertising, trialProtocol)
 	if err != nil {
 		return nil, linkage.Summary{}, err
 	}

@@ -27,10 +27,11 @@ type party struct {
 	peers     *x509.CertPool // who vouches for the other
 }
 
-// party gives the party that a role plays in this process.
-func (o *options) party(role linkage.Role) (*party, error) {
+// party gives the party that a role plays in this process. Parties made from the
+// seed enrol by the protocol; the others by their agreement's.
+func (o *options) party(role linkage.Role, protocol string) (*party, error) {
 	if o.demo() {
-		return demoParty(role, o.seed, linkage.FraudAndAbusePrevention)
+		return demoParty(role, o.seed, linkage.FraudAndAbusePrevention, protocol)
 	}
 	return loadParty(role, o)
 }
@@ -61,6 +62,9 @@ func loadParty(role linkage.Role, o *options) (*party, error) {
 	agreement, err := linkage.ParseAgreement(text)
 	if err != nil {
 		return nil, fmt.Errorf("-agreement: %w", err)
+	}
+	if o.protocol != "" && o.protocol != agreement.Protocol {
+		return nil, usageError("-protocol " + o.protocol + " is not what the agreement says: " + agreement.Protocol)
 	}
 	p := &party{agreement: agreement, signer: signer, cert: cert, peers: peers}
 	if role == linkage.Transmitter {
@@ -109,7 +113,7 @@ func signalSecret(seed uint64) []byte { return seedSecret(seed, "signal ids") }
 // demoParty makes a party of the seed. Every process with that seed makes the same
 // two, so a demonstration needs no files; and whoever knows the seed can pose as
 // either, so it stays on loopback addresses (see checkParty).
-func demoParty(role linkage.Role, seed uint64, purpose linkage.Purpose) (*party, error) {
+func demoParty(role linkage.Role, seed uint64, purpose linkage.Purpose, protocol string) (*party, error) {
 	keyOf := func(use string) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seedSecret(seed, use)) }
 	keys := map[linkage.Role]ed25519.PrivateKey{
 		linkage.Transmitter: keyOf("transmitter"),
@@ -123,8 +127,8 @@ func demoParty(role linkage.Role, seed uint64, purpose linkage.Purpose) (*party,
 	if err != nil {
 		return nil, err
 	}
-	id := uuid.NewSHA1(uuid.Nil, seedSecret(seed, "agreement/"+purpose.String()))
-	agreement, err := newAgreement(id, purpose, keys[linkage.Transmitter], keys[linkage.Receiver])
+	id := uuid.NewSHA1(uuid.Nil, seedSecret(seed, "agreement/"+purpose.String()+"/"+protocol))
+	agreement, err := newAgreement(id, purpose, protocol, keys[linkage.Transmitter], keys[linkage.Receiver])
 	if err != nil {
 		return nil, err
 	}

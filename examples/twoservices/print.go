@@ -161,5 +161,6 @@ func (res *results) printCost(w io.Writer) {
 	if res.received == nil {
 		who = "transmitter"
 	}
-	fmt.Fprintf(w, "\nThe %s sent %d bytes and received %d, in %.1f seconds.\n", who, s.SentBytes, s.ReceivedBytes, s.Seconds)
+	fmt.Fprintf(w, "\nThe %s sent %d bytes and received %d, in %.1f seconds, enrolling by %s.\n",
+		who, s.SentBytes, s.ReceivedBytes, s.Seconds, s.Protocol)
 }

@@ -37,7 +37,7 @@ type received struct {
 // run does what the flags say.
 func (o *options) run(ctx context.Context, stdout io.Writer, log *logger) error {
 	if o.makeCerts != "" {
-		return makeCerts(o.makeCerts, time.Now(), o.json, stdout)
+		return makeCerts(o.makeCerts, time.Now(), o.protocolFor(unknownSize), o.json, stdout)
 	}
 	start := time.Now()
 	res, err := o.runRole(ctx, log)
@@ -54,8 +54,7 @@ func (o *options) run(ctx context.Context, stdout io.Writer, log *logger) error 
 // runRole runs what this process is, and writes the decisions.
 func (o *options) runRole(ctx context.Context, log *logger) (res results, err error) {
 	if o.role == roleTransmitter {
-		res.sent, err = o.runTransmitter(ctx, log)
-		return res, err
+		return o.runTransmitter(ctx, log)
 	}
 	var file *decisionsFile
 	if o.decisions != "" {
@@ -65,7 +64,7 @@ func (o *options) runRole(ctx context.Context, log *logger) (res results, err er
 		defer file.discard()
 	}
 	if o.role == roleReceiver {
-		res.received, err = o.runReceiver(ctx, o.connect, log)
+		res, err = o.runReceiver(ctx, log)
 	} else {
 		res, err = o.runBoth(ctx, log)
 	}
@@ -75,18 +74,39 @@ func (o *options) runRole(ctx context.Context, log *logger) (res results, err er
 	return res, err
 }
 
-func (o *options) runTransmitter(ctx context.Context, log *logger) (*sent, error) {
+func (o *options) runTransmitter(ctx context.Context, log *logger) (results, error) {
+	p, err := o.party(linkage.Transmitter, o.protocolFor(unknownSize))
+	if err != nil {
+		return results{}, err
+	}
 	l, err := listen(ctx, o.listen)
 	if err != nil {
-		return nil, err
+		return results{}, err
 	}
 	defer l.Close()
 	log.printf("transmitter: listening on %s", l.Addr())
-	return o.transmit(ctx, l, log)
+	s, err := o.readSignals(p, log)
+	if err != nil {
+		return results{}, err
+	}
+	return results{sent: s, protocol: p.agreement.Protocol}, o.transmit(ctx, l, p, s, log)
+}
+
+func (o *options) runReceiver(ctx context.Context, log *logger) (results, error) {
+	p, err := o.party(linkage.Receiver, o.protocolFor(unknownSize))
+	if err != nil {
+		return results{}, err
+	}
+	r, err := o.readAccounts(p, log)
+	if err != nil {
+		return results{}, err
+	}
+	return results{received: r, protocol: p.agreement.Protocol}, o.receive(ctx, o.connect, p, r, log)
 }
 
 // runBoth runs the two parties as two goroutines, which have nothing in common but
-// a loopback connection.
+// a loopback connection, and that both know how many accounts there are: from that
+// comes the protocol of their agreement.
 func (o *options) runBoth(ctx context.Context, log *logger) (results, error) {
 	address := o.listen
 	if address == "" {
@@ -97,15 +117,25 @@ func (o *options) runBoth(ctx context.Context, log *logger) (results, error) {
 		return results{}, err
 	}
 	defer l.Close()
-	var res results
+	res, err := o.readBoth(log)
+	if err != nil {
+		return results{}, err
+	}
+	res.protocol = o.protocolFor(len(res.received.accounts.refs))
 	parties, both := errgroup.WithContext(ctx)
-	parties.Go(func() (err error) {
-		res.sent, err = o.transmit(both, l, log)
-		return err
+	parties.Go(func() error {
+		p, err := o.party(linkage.Transmitter, res.protocol)
+		if err != nil {
+			return err
+		}
+		return o.transmit(both, l, p, res.sent, log)
 	})
-	parties.Go(func() (err error) {
-		res.received, err = o.runReceiver(both, l.Addr().String(), log)
-		return err
+	parties.Go(func() error {
+		p, err := o.party(linkage.Receiver, res.protocol)
+		if err != nil {
+			return err
+		}
+		return o.receive(both, l.Addr().String(), p, res.received, log)
 	})
 	if err := parties.Wait(); err != nil {
 		return results{}, err
@@ -116,12 +146,29 @@ func (o *options) runBoth(ctx context.Context, log *logger) (results, error) {
 	return res, err
 }
 
-// transmit is the transmitter from its file to the end of the session.
-func (o *options) transmit(ctx context.Context, l net.Listener, log *logger) (*sent, error) {
-	p, err := o.party(linkage.Transmitter)
-	if err != nil {
-		return nil, err
-	}
+// readBoth reads the files of both parties. The terms of the agreement that matter to
+// that are the same whatever the protocol.
+func (o *options) readBoth(log *logger) (res results, err error) {
+	var readers errgroup.Group
+	readers.Go(func() error {
+		p, err := o.party(linkage.Transmitter, o.protocolFor(unknownSize))
+		if err == nil {
+			res.sent, err = o.readSignals(p, log)
+		}
+		return err
+	})
+	readers.Go(func() error {
+		p, err := o.party(linkage.Receiver, o.protocolFor(unknownSize))
+		if err == nil {
+			res.received, err = o.readAccounts(p, log)
+		}
+		return err
+	})
+	return res, readers.Wait()
+}
+
+// readSignals is the transmitter's file as signals.
+func (o *options) readSignals(p *party, log *logger) (*sent, error) {
 	s := &sent{intake: o.intake("flagged", p.agreement, log)}
 	file, err := o.open(o.flagged, func(m *madeUp) []byte { return m.flagged })
 	if err != nil {
@@ -132,17 +179,18 @@ func (o *options) transmit(ctx context.Context, l net.Listener, log *logger) (*s
 		return nil, err
 	}
 	log.printf("transmitter: %d signals read, %d rows refused", len(s.signals), s.intake.refusedRows)
-	t := &transmitter{party: p, now: o.now, progress: log.progress("transmitter")}
-	s.sum, err = t.transmit(ctx, accepting(l, p.server(), &s.traffic, log), s.signals)
-	return s, err
+	return s, nil
 }
 
-// runReceiver is the receiver from its file to its decisions.
-func (o *options) runReceiver(ctx context.Context, address string, log *logger) (*received, error) {
-	p, err := o.party(linkage.Receiver)
-	if err != nil {
-		return nil, err
-	}
+// transmit is the transmitter from its signals to the end of the session.
+func (o *options) transmit(ctx context.Context, l net.Listener, p *party, s *sent, log *logger) (err error) {
+	t := &transmitter{party: p, now: o.now, progress: log.progress("transmitter")}
+	s.sum, err = t.transmit(ctx, accepting(l, p.server(), &s.traffic, log), s.signals)
+	return err
+}
+
+// readAccounts is the receiver's file as accounts.
+func (o *options) readAccounts(p *party, log *logger) (*received, error) {
 	r := &received{intake: o.intake("accounts", p.agreement, log)}
 	file, err := o.open(o.accounts, func(m *madeUp) []byte { return m.accounts })
 	if err != nil {
@@ -153,14 +201,19 @@ func (o *options) runReceiver(ctx context.Context, address string, log *logger) 
 		return nil, err
 	}
 	log.printf("receiver: %d accounts read, %d rows refused", len(r.accounts.refs), r.intake.refusedRows)
+	return r, nil
+}
+
+// receive is the receiver from its accounts to its decisions.
+func (o *options) receive(ctx context.Context, address string, p *party, r *received, log *logger) (err error) {
 	rc := &receiver{party: p, now: o.now, progress: log.progress("receiver"), log: log}
 	if r.matches, r.sum, err = rc.receive(ctx, dialing(address, p.client(), &r.traffic), r.accounts); err != nil {
-		return nil, err
+		return err
 	}
 	rc.tellUnreadable(r.sum)
 	r.decisions = rc.decide(r.matches, r.accounts)
 	log.printf("receiver: %d accounts matched and decided about", len(r.decisions))
-	return r, nil
+	return nil
 }
 
 // intake makes the reader of a file. Only what is made up may have numbers that are

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"time"
-
-	"github.com/hueandcry/hueandcry/linkage"
 )
 
 // results are what a run came to. A process in one role has one half.
@@ -14,6 +12,7 @@ type results struct {
 	received *received // nil in the transmitter's
 	optOut   *optOutTrial
 	elapsed  time.Duration
+	protocol string
 }
 
 // summary is the object that -json prints. What only the other process knows is
@@ -29,11 +28,11 @@ type summary struct {
 	SentBytes           int64          `json:"sent_bytes"` // on the wire with TLS, by the receiver where both are here
 	ReceivedBytes       int64          `json:"received_bytes"`
 	Seconds             float64        `json:"seconds"`
-	Protocol            string         `json:"protocol"`
+	Protocol            string         `json:"protocol"` // by which the identifiers were enrolled
 }
 
 func (res *results) summary() *summary {
-	s := &summary{Refusals: map[string]int{}, Seconds: res.elapsed.Seconds(), Protocol: linkage.ProtocolEC}
+	s := &summary{Refusals: map[string]int{}, Seconds: res.elapsed.Seconds(), Protocol: res.protocol}
 	add := func(in *intake) {
 		for reason, n := range in.refusals {
 			s.Refusals[reason] += n

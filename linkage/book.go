@@ -7,12 +7,13 @@ import (
 	"math/rand/v2"
 
 	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage/internal/bulk"
 )
 
 // item is an identifier as the protocols have it: its digest under the agreement's
 // digest. It is not private: whoever holds it can try all phone numbers. It is never
 // printed, sent or kept beyond a session or publication.
-type item [32]byte
+type item = bulk.Item
 
 // book is who holds what: the different items, numbered in the order in which they
 // came, and for each its holdings. It has no pointers but those of its chunks: at
@@ -107,6 +108,10 @@ func (b *book) holding(i, at uint32) *holding {
 	}
 	return b.more.at(at - 1)
 }
+
+// value gives the place of the function's value for an item: that of the item itself,
+// which nothing needs any more when its value is known.
+func (b *book) value(i uint32) *prf { return (*prf)(b.items.at(i)) }
 
 // order gives the numbers of all items, kind by kind in the order given, which must
 // be all kinds of the book. Within a kind they are shuffled: neither the order in which

@@ -11,8 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hueandcry/hueandcry/linkage/internal/bulk"
 	"github.com/hueandcry/hueandcry/linkage/internal/oprf"
 	"github.com/hueandcry/hueandcry/linkage/internal/testhook"
+	"github.com/hueandcry/hueandcry/linkage/internal/vole"
 	"github.com/hueandcry/hueandcry/linkage/internal/wire"
 )
 
@@ -141,10 +143,17 @@ func failure(ctx context.Context, round string, err error) *Error {
 		return &Error{Code: ErrOrder, Round: round}
 	case errors.Is(err, wire.ErrTooLong):
 		return &Error{Code: ErrFrame, Round: round}
-	case errors.Is(err, oprf.ErrElement):
+	case errors.Is(err, oprf.ErrElement), errors.Is(err, vole.ErrPoint):
 		return &Error{Code: ErrElement, Round: round}
 	case errors.Is(err, oprf.ErrProof):
 		return &Error{Code: ErrProof, Round: round}
+	case errors.Is(err, vole.ErrFormat), errors.Is(err, vole.ErrSession), errors.Is(err, bulk.ErrFormat):
+		return &Error{Code: ErrFrame, Round: round}
+	case errors.Is(err, vole.ErrExtension), errors.Is(err, vole.ErrCommitment), errors.Is(err, vole.ErrConsistency),
+		errors.Is(err, bulk.ErrCommitment), errors.Is(err, bulk.ErrVector):
+		return &Error{Code: ErrCheck, Round: round}
+	case errors.Is(err, bulk.ErrEncode):
+		return &Error{Code: ErrInternal, Round: round, cause: err}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Code: ErrTimeout, Round: round}
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -40,6 +41,14 @@ type Config struct {
 	IdleTimeout time.Duration
 	// Workers is how many goroutines compute; zero means one a processor.
 	Workers int
+	// State, if set, is where the transmitter of a bulk session (protocol "vole") keeps
+	// the key that the session ends with, encrypted under its Key, which is required then:
+	// some 20.5 bytes for each identifier that the receiver enrolled. [OpenState] reads
+	// it. An [os.File] will do. It is written from its start and should be empty: what an
+	// earlier session left there is lost at the beginning of this one.
+	State io.WriterAt
+	// Resume, if set, lets a bulk session that broke off go on with the next call.
+	Resume *Resume
 	// Progress, if set, is told from time to time how far the session is. It is
 	// called by one goroutine at a time and should return at once.
 	Progress func(Progress)
@@ -108,6 +117,11 @@ type Summary struct {
 	// for the receiver "lookup". The transmitter's has what Publish took too, which is
 	// not in Elapsed: "collect" and "seal". Never nil in the summary of a session.
 	Stages map[string]time.Duration
+}
+
+func (s Summary) clone() Summary {
+	s.Skipped, s.Stages = maps.Clone(s.Skipped), maps.Clone(s.Stages)
+	return s
 }
 
 // Source is a stream of accounts or signals. An error ends the session with it.

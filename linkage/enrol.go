@@ -66,7 +66,6 @@ type blindedChunk struct {
 // is said and done here is the same whether anything matches or not.
 func (r *receiver) enrol(ctx context.Context) error {
 	cut := cutter(r.cfg.Agreement.Kinds, r.counts)
-	r.outputs = make([]prf, len(r.order))
 	sent := make(chan *blindedChunk, 2*r.cfg.Workers)
 	c := newCrew(ctx, r.ch.stop)
 	pipeline(c, r.cfg.Workers, func() (func() (*blindedChunk, error), error) {
@@ -125,7 +124,7 @@ func (r *receiver) finalize(b *blindedChunk, answer []byte) (chunk, error) {
 	}
 	// Chunks write to places of their own.
 	for i, n := range r.order[b.from:b.to] {
-		r.outputs[n] = prf(outputs[i][:len(prf{})])
+		*r.book.value(n) = prf(outputs[i][:len(prf{})])
 	}
 	clear(outputs)
 	return b.chunk, nil

@@ -36,8 +36,11 @@ const (
 	ErrRecord        Code = 18 // records out of order, or repeated
 	ErrInternal      Code = 19 // a fault of this library
 	ErrLeft          Code = 20 // the peer has ended the session for reasons of its own
+	ErrCheck         Code = 21 // a consistency check of bulk enrolment fails: the peer deviates from the protocol
+	ErrResume        Code = 22 // the peer has nothing to go on with; a new session must begin
+	ErrState         Code = 23 // a state file is damaged, unfinished, or of another key, agreement or epoch
 
-	codeEnd Code = 21
+	codeEnd Code = 24
 )
 
 var codeTexts = [codeEnd]string{
@@ -45,7 +48,7 @@ var codeTexts = [codeEnd]string{
 	"bad frame", "other version", "same role", "other protocol", "other agreement", "other normalisation rules",
 	"other epoch or agreement not in force", "peer not authenticated", "limit of the agreement passed",
 	"message out of order", "bad group element", "proof does not hold", "bad record", "internal error",
-	"the peer has left",
+	"the peer has left", "consistency check fails", "no session to resume", "damaged, unfinished or foreign state",
 }
 
 // Error gives a short description that names nothing of what was sent.
@@ -61,7 +64,7 @@ func (c Code) Error() string {
 func (c Code) public() Code {
 	switch c {
 	case ErrTimeout, ErrFrame, ErrVersion, ErrRole, ErrProtocol, ErrAgreement, ErrNormalisation, ErrEpoch,
-		ErrPeer, ErrLimit, ErrOrder, ErrElement, ErrProof, ErrRecord:
+		ErrPeer, ErrLimit, ErrOrder, ErrElement, ErrProof, ErrRecord, ErrCheck, ErrResume:
 		return c
 	}
 	return ErrLeft

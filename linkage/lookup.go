@@ -23,7 +23,7 @@ func (r *receiver) lookUp() []Match {
 	next := 0
 	pipeline(c, r.cfg.Workers, func() (func() (*findings, error), error) {
 		from := next
-		if next = min(next+lookRun, len(r.outputs)); from == next {
+		if next = min(next+lookRun, r.book.len()); from == next {
 			return nil, nil
 		}
 		to := next
@@ -77,14 +77,14 @@ func (r *receiver) look(from, to int) *findings {
 	var heads [lookAhead]uint64
 	var buckets [lookAhead][2]uint32
 	for ; from < to; from += lookAhead {
-		some := r.outputs[from:min(from+lookAhead, to)]
+		some := min(lookAhead, to-from)
 		for i := range some {
-			t := some[i].tag(0)
+			t := r.book.value(uint32(from + i)).tag(0)
 			heads[i] = t.head()
 			buckets[i][0], buckets[i][1] = x.bucket(heads[i])
 		}
 		for i := range some {
-			t := some[i].tag(0)
+			t := r.book.value(uint32(from + i)).tag(0)
 			if sealed, ok := r.records.find(&t, heads[i], buckets[i][0], buckets[i][1]); ok {
 				r.hear(f, l, uint32(from+i), sealed)
 			}
@@ -100,7 +100,7 @@ func (r *receiver) hear(f *findings, l *labels, item uint32, sealed []byte) {
 	if l.class == 0 {
 		f.said = append(f.said, opened{}) // all that a tag says
 	} else {
-		secret := &r.outputs[item]
+		secret := r.book.value(item)
 		for j, ok := uint32(1), true; ok; j++ {
 			if o, err := l.open(secret, sealed); err != nil || o.op != opAdd {
 				// Under a tag that only the holder of the key can make: its fault.

@@ -42,7 +42,6 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 		session: &session{cfg: Config{Workers: 2, Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: most}}}, scope: testScope},
 		refs:    newNames(),
 		book:    newBook(false),
-		outputs: []prf{*testPRF("phone"), *testPRF("device")},
 		records: published{pieces: [][]byte{bytes.Join(all, nil)}, size: recordSize(class), per: max(1, len(all)), n: len(all)},
 	}
 	for account, name := range []string{"phone", "both"} {
@@ -60,6 +59,7 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 			hold(0, hashing.Phone, 0)
 		}
 	}
+	*r.book.value(0), *r.book.value(1) = *testPRF("phone"), *testPRF("device")
 	return r.lookUp(), r.sum
 }
 

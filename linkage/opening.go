@@ -42,6 +42,7 @@ const (
 	msgDone       byte = 8
 	protocolEC    byte = 1
 	wireVersion   byte = 2
+	protocolVOLE  byte = 2 // see bulk.go
 	nonceSize          = 32
 	maxRules           = 32
 	chunkSize          = 1000 // identifiers in a chunk: one proof for all of them
@@ -128,6 +129,7 @@ type session struct {
 	epoch  uint32
 	scope  scope
 	hello  hello
+	coin   [coinSize]byte // of a receiver in bulk, who commits to it with its nonce
 	sum    Summary
 	lapped time.Time // when the stage began that is under way
 }
@@ -153,6 +155,9 @@ func (s *session) lap(stage string) {
 	s.lapped = now
 }
 
+// inBulk reports whether the session enrols as in bulk.go.
+func (s *session) inBulk() bool { return s.cfg.Agreement.Protocol == ProtocolVOLE }
+
 // over runs the rounds of a session over a connection and closes it. Whatever
 // goes wrong, the peer is told, and nothing is left running.
 func (s *session) over(ctx context.Context, conn net.Conn, run func(context.Context) (round string, err error)) error {
@@ -164,9 +169,16 @@ func (s *session) over(ctx context.Context, conn net.Conn, run func(context.Cont
 		return err
 	}
 	s.ch = ch
-	s.hello = hello{role: s.role, protocol: protocolEC, agreement: s.digest, epoch: s.epoch, rules: s.cfg.Agreement.Normalisation}
+	protocol := protocolEC
+	if s.inBulk() {
+		protocol = protocolVOLE
+	}
+	s.hello = hello{role: s.role, protocol: protocol, agreement: s.digest, epoch: s.epoch, rules: s.cfg.Agreement.Normalisation}
 	if _, err := io.ReadFull(s.hooks.Reader("nonce/"+s.role.String(), 0), s.hello.nonce[:]); err != nil {
 		return &Error{Code: ErrInternal, Round: roundSetup, cause: err}
+	}
+	if s.inBulk() && s.role == Receiver {
+		s.coin, s.hello.nonce = s.hello.nonce, commitNonce(s.hello.nonce[:])
 	}
 	if round, err := run(ctx); err != nil {
 		e := failure(ctx, round, err)
@@ -220,72 +232,80 @@ func (s *session) checkPeer(transcript, sig []byte) error {
 	return nil
 }
 
-// openReceiver says hello, checks the transmitter and gives its public key.
-func (s *session) openReceiver(sizes []byte) (public []byte, err error) {
+// openReceiver says hello, checks the transmitter, and answers with the sizes. It gives
+// the transmitter's public key, which has the given length, and the transcript.
+func (s *session) openReceiver(keySize int, sizes []byte) (public, transcript []byte, err error) {
 	mine := s.hello.encode()
 	if err := s.ch.write(msgHello, mine); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	body, err := s.ch.read(msgWelcome, helloFixed+maxRules+oprf.ElementSize+signatureSize)
+	body, err := s.ch.read(msgWelcome, helloFixed+maxRules+keySize+signatureSize)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	peer, rest, err := parseHello(body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.hello.agrees(&peer); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(rest) != oprf.ElementSize+signatureSize {
-		return nil, ErrFrame
+	if len(rest) != keySize+signatureSize {
+		return nil, nil, ErrFrame
 	}
-	public, sig := rest[:oprf.ElementSize], rest[oprf.ElementSize:]
-	transcript := s.transcript(mine, body[:len(body)-len(rest)], public)
+	public, sig := rest[:keySize], rest[keySize:]
+	transcript = s.transcript(mine, body[:len(body)-len(rest)], public)
 	if err := s.checkPeer(transcript, sig); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mySig, err := s.sign(transcript)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return public, s.ch.write(msgEnrol, mySig, sizes)
+	return public, transcript, s.ch.write(msgEnrol, mySig, sizes)
 }
 
-// openTransmitter answers the receiver's hello, checks the receiver and gives
-// the sizes it announced: one count a kind of the agreement.
-func (s *session) openTransmitter(public []byte) (sizes []byte, err error) {
+// announced is what the receiver has said in the opening.
+type announced struct {
+	peer       hello
+	transcript []byte
+	sizes      []byte
+}
+
+// openTransmitter answers the receiver's hello, checks the receiver and gives what it
+// announced, of which the sizes have the given length.
+func (s *session) openTransmitter(public []byte, sizes int) (a announced, err error) {
 	theirs, err := s.ch.read(msgHello, helloFixed+maxRules)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	peer, rest, err := parseHello(theirs)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	if err := s.hello.agrees(&peer); err != nil {
-		return nil, err
+		return a, err
 	}
 	if len(rest) != 0 {
-		return nil, ErrFrame
+		return a, ErrFrame
 	}
 	mine := s.hello.encode()
 	transcript := s.transcript(theirs, mine, public)
 	sig, err := s.sign(transcript)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	if err := s.ch.write(msgWelcome, mine, public, sig); err != nil {
-		return nil, err
+		return a, err
 	}
-	body, err := s.ch.read(msgEnrol, signatureSize+countSize*len(s.cfg.Agreement.Kinds))
+	body, err := s.ch.read(msgEnrol, signatureSize+sizes)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
-	if len(body) != signatureSize+countSize*len(s.cfg.Agreement.Kinds) {
-		return nil, ErrFrame
+	if len(body) != signatureSize+sizes {
+		return a, ErrFrame
 	}
-	return body[signatureSize:], s.checkPeer(transcript, body[:signatureSize])
+	return announced{peer, transcript, body[signatureSize:]}, s.checkPeer(transcript, body[:signatureSize])
 }
 
 // limit returns the error for a figure above a cap of the agreement.

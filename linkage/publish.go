@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -25,12 +26,13 @@ import (
 // snapshot: whoever opts out later, where that applies, is in it until the next is
 // made.
 type Publication struct {
-	scope   scope
-	sum     Summary
-	public  []byte
-	bases   []byte                          // for each kind of the agreement: the generator evaluated, and the proof
-	servers func(hashing.Kind) *oprf.Server // behind a function, so that no dump of the value shows the key
-	records []byte                          // one after the other, sorted by tag
+	scope    scope
+	sum      Summary
+	public   []byte
+	bases    []byte                          // for each kind of the agreement: the generator evaluated, and the proof
+	servers  func(hashing.Kind) *oprf.Server // behind a function, so that no dump of the value shows the key
+	records  []byte                          // one after the other, sorted by tag
+	unsealed func() *publisher               // under "vole", where sessions seal; a function for the same reason
 }
 
 // Format prints the type and nothing of the content, whatever the verb.
@@ -40,7 +42,8 @@ func (p Publication) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "lin
 func (p Publication) LogValue() slog.Value { return slog.StringValue("linkage.Publication") }
 
 // Publish reads the signals to the end and seals them, at some 100 microseconds
-// an identifier and processor. It checks the caps of the agreement, and that
+// an identifier and processor; under "vole" each session seals them anew, at less than
+// a microsecond. It checks the caps of the agreement, and that
 // labels fit its size class. An error is an [*Error], and then nothing is
 // published.
 func Publish(ctx context.Context, cfg Config, signals Source[Flagged]) (*Publication, error) {
@@ -49,15 +52,22 @@ func Publish(ctx context.Context, cfg Config, signals Source[Flagged]) (*Publica
 		return nil, err
 	}
 	p := &publisher{session: newSession(cfg, Transmitter, epoch)}
-	for _, step := range []func(context.Context) error{
+	steps := []func(context.Context) error{
 		p.keys,
 		func(ctx context.Context) error { return p.collect(ctx, signals) },
 		p.evaluateAll,
 		p.seal,
-	} {
+	}
+	if p.inBulk() {
+		steps = steps[:2]
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, failure(ctx, roundSetup, err)
 		}
+	}
+	if p.inBulk() {
+		return &Publication{scope: p.scope, sum: p.sum, unsealed: func() *publisher { return p }}, nil
 	}
 	servers := p.servers
 	return &Publication{
@@ -86,7 +96,7 @@ type publisher struct {
 // evaluation of the generator spares the receiver two of three multiplications.
 func (p *publisher) keys(ctx context.Context) error {
 	var err error
-	if p.aliases, err = p.aliasKey(); err != nil {
+	if p.aliases, err = p.aliasKey(); err != nil || p.inBulk() {
 		return err
 	}
 	seed := [32]byte(p.cfg.Key.Secret("linkage/ec/v2/"+hex.EncodeToString(p.scope[:]), 32))
@@ -110,10 +120,12 @@ func (p *publisher) keys(ctx context.Context) error {
 	return nil
 }
 
+var errNoKey = errors.New("the transmitter has no Key")
+
 // aliasKey derives the key of the aliases, as it is in this agreement and epoch.
 func (s *session) aliasKey() (cipher.Block, error) {
 	if s.cfg.Key.IsZero() {
-		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("the transmitter has no Key")}
+		return nil, &Error{Code: ErrInput, cause: errNoKey}
 	}
 	key := s.cfg.Key.Secret("linkage/alias/v2/"+hex.EncodeToString(s.scope[:]), 16)
 	defer clear(key)
@@ -240,10 +252,15 @@ func (p *publisher) evaluate(from, to int) error {
 	return nil
 }
 
+// sealing makes records from values of the function, which go by item.
+func (p *publisher) sealing(values []prf, workers int) *sealing {
+	return &sealing{signals: p.signals, outputs: values, scope: p.scope, class: p.cfg.Agreement.LabelBytes,
+		aliases: p.aliases, workers: workers}
+}
+
 // seal makes all records and keeps them.
 func (p *publisher) seal(ctx context.Context) error {
-	s := &sealing{signals: p.signals, outputs: p.outputs, scope: p.scope, class: p.cfg.Agreement.LabelBytes,
-		aliases: p.aliases, workers: p.cfg.Workers}
+	s := p.sealing(p.outputs, p.cfg.Workers)
 	size := recordSize(s.class)
 	p.records = make([]byte, 0, p.sum.Records*size)
 	err := s.records(ctx, s.arrange(), wire.MaxBody/size, func(batch []byte) error {

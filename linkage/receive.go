@@ -31,10 +31,15 @@ func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Acc
 		return nil, Summary{}, err
 	}
 	r := &receiver{session: newSession(cfg, Receiver, epoch)}
-	if err := r.collect(ctx, accounts); err != nil {
+	collect, run := r.collect, r.run
+	if r.inBulk() {
+		collect, run = r.collectBulk, r.runBulk
+	}
+	if err := collect(ctx, accounts); err != nil {
 		return nil, Summary{}, failure(ctx, roundSetup, err)
 	}
-	if err := r.over(ctx, conn, r.run); err != nil {
+	if err := r.over(ctx, conn, run); err != nil {
+		cfg.Resume.keep(err, r.bulk, nil)
 		return nil, Summary{}, err
 	}
 	matches := r.lookUp()
@@ -52,7 +57,7 @@ type receiver struct {
 	counts  map[hashing.Kind]int
 	clients map[hashing.Kind]*oprf.Client
 	records published
-	outputs []prf // by item
+	bulk    *enrolment // under "vole"
 }
 
 func (r *receiver) run(ctx context.Context) (round string, err error) {
@@ -68,6 +73,11 @@ func (r *receiver) run(ctx context.Context) (round string, err error) {
 		return roundEnrolment, err
 	}
 	r.lap(roundEnrolment)
+	return r.close()
+}
+
+// close hears and says that the session is over.
+func (r *receiver) close() (round string, err error) {
 	if _, err := r.ch.read(msgDone, 0); err != nil {
 		return roundClosing, err
 	}
@@ -122,7 +132,7 @@ func (r *receiver) open() error {
 		r.counts[k] = r.book.counts[k]
 		sizes = binary.BigEndian.AppendUint64(sizes, uint64(r.counts[k]))
 	}
-	public, err := r.openReceiver(sizes)
+	public, _, err := r.openReceiver(oprf.ElementSize, sizes)
 	if err != nil {
 		return err
 	}
@@ -144,10 +154,14 @@ func (r *receiver) open() error {
 			return err
 		}
 	}
-	n := binary.BigEndian.Uint64(body)
-	if most := min(r.cfg.Agreement.Limits.Records, most); n > uint64(most) {
-		return limit("Records", int64(min(n, maxLimit+1)), most)
+	return r.expect(binary.BigEndian.Uint64(body))
+}
+
+// expect takes note of how many records are announced.
+func (r *receiver) expect(records uint64) error {
+	if most := min(r.cfg.Agreement.Limits.Records, most); records > uint64(most) {
+		return limit("Records", int64(min(records, maxLimit+1)), most)
 	}
-	r.records.n = int(n)
+	r.records.n = int(records)
 	return nil
 }

@@ -110,6 +110,18 @@ func (s *sealing) records(ctx context.Context, arranged []entry, batch int, emit
 	return c.wait()
 }
 
+// record makes a single record.
+func (p *publisher) record(f *prf, nth uint32, signal *Flagged) []byte {
+	l := newLabels(&p.scope, p.cfg.Agreement.LabelBytes)
+	defer l.close()
+	t := f.tag(nth)
+	out := append(make([]byte, 0, recordSize(l.class)), t[:]...)
+	if l.class == 0 {
+		return out
+	}
+	return l.seal(out, f, header{l.alias(p.aliases, signal.ID), signal.Sequence, opAdd}, signal.ID, signal.Label)
+}
+
 // seal makes the records of a run of entries.
 func (s *sealing) seal(part []entry) []byte {
 	out := make([]byte, 0, len(part)*recordSize(s.class))

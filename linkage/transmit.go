@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"net"
 	"time"
 
@@ -32,9 +31,16 @@ func Transmit(ctx context.Context, conn net.Conn, cfg Config, pub *Publication) 
 	if pub == nil || pub.scope != t.scope {
 		return Summary{}, &Error{Code: ErrInput, Round: roundSetup, cause: fmt.Errorf("the publication is of another agreement or epoch")}
 	}
-	t.sum = pub.sum
-	t.sum.Skipped, t.sum.Stages = maps.Clone(pub.sum.Skipped), maps.Clone(pub.sum.Stages)
-	if err := t.over(ctx, conn, t.run); err != nil {
+	t.sum = pub.sum.clone()
+	run := t.run
+	if t.inBulk() {
+		run = t.runBulk
+		if cfg.State != nil && cfg.Key.IsZero() {
+			return Summary{}, &Error{Code: ErrInput, Round: roundSetup, cause: errNoKey}
+		}
+	}
+	if err := t.over(ctx, conn, run); err != nil {
+		cfg.Resume.keep(err, nil, t.bulk)
 		return Summary{}, err
 	}
 	t.sum.Elapsed = time.Since(start)
@@ -46,6 +52,7 @@ type transmitter struct {
 	*session
 	pub    *Publication
 	counts map[hashing.Kind]int // what the receiver enrols
+	bulk   *evaluation          // under "vole"
 }
 
 func (t *transmitter) run(ctx context.Context) (round string, err error) {
@@ -61,6 +68,11 @@ func (t *transmitter) run(ctx context.Context) (round string, err error) {
 		return roundEnrolment, err
 	}
 	t.lap(roundEnrolment)
+	return t.close()
+}
+
+// close says and hears that the session is over.
+func (t *transmitter) close() (round string, err error) {
 	if err := t.ch.write(msgDone); err != nil {
 		return roundClosing, err
 	}
@@ -70,14 +82,14 @@ func (t *transmitter) run(ctx context.Context) (round string, err error) {
 }
 
 func (t *transmitter) open() error {
-	sizes, err := t.openTransmitter(t.pub.public)
+	in, err := t.openTransmitter(t.pub.public, countSize*len(t.cfg.Agreement.Kinds))
 	if err != nil {
 		return err
 	}
 	t.counts = map[hashing.Kind]int{}
 	most := t.cfg.Agreement.Limits.Identifiers
 	for i, k := range t.cfg.Agreement.Kinds {
-		n := binary.BigEndian.Uint64(sizes[i*countSize:])
+		n := binary.BigEndian.Uint64(in.sizes[i*countSize:])
 		// Each is checked before it is added, so that no sum overflows.
 		if n > uint64(most) {
 			return limit("Identifiers", int64(min(n, maxLimit+1)), most)

@@ -1,0 +1,91 @@
+package linkage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// State is the key of a bulk enrolment, opened: with it the transmitter can make records about
+// any identifier for the rest of the epoch, without the receiver, as it can at any time
+// under "ec". What the receiver enrolled is not in it. It can be used by many goroutines at
+// once, as far as the file can. It does not print what it holds; the zero value cannot be
+// used.
+type State struct {
+	of func() *openState // behind a function, so that no dump of the value shows a key
+}
+
+type openState struct {
+	*publisher
+	file *stateReader
+}
+
+// OpenState reads the head of what [Config.State] was written to: some 200 bytes for each
+// million of identifiers, and from then on four or five kibibytes for an identifier. It
+// needs the configuration of the session, with its Key, agreement and a time in its epoch. An
+// error is an [*Error]: [ErrState] for a file that is damaged, of another key, agreement or epoch, or of
+// a session that did not end, [ErrVersion] for one of a later version.
+func OpenState(cfg Config, from io.ReaderAt) (*State, error) {
+	cfg, epoch, err := cfg.prepare(Transmitter)
+	if err != nil {
+		return nil, err
+	}
+	p := &publisher{session: newSession(cfg, Transmitter, epoch)}
+	if p.aliases, err = p.aliasKey(); err != nil {
+		return nil, failure(context.Background(), roundSetup, err)
+	}
+	file, err := newStateReader(from, cfg.Key, &p.scope)
+	var code Code
+	switch {
+	case errors.As(err, &code):
+		return nil, &Error{Code: code, Round: roundSetup}
+	case err != nil:
+		return nil, &Error{Code: ErrInput, Round: roundSetup, cause: fmt.Errorf("State: %w", err)}
+	}
+	o := &openState{p, file}
+	return &State{of: func() *openState { return o }}, nil
+}
+
+// Identifiers is how many the receiver enrolled.
+func (s *State) Identifiers() int64 { return s.of().file.layout.Items() }
+
+// Record makes the record of a signal about one of its identifiers, which is the nth
+// signal about that identifier, counted from 0: byte for byte what a session would have
+// sent. An identifier that the receiver enrolled finds it, for any other it is noise. It
+// does not look at the signal's Identifiers and asks no opt-out register.
+//
+// Kinds outside the agreement give a [*KindError]; a label that is too long, or an nth beyond
+// the agreement's SignalsPerIdentifier, an [*Error] with [ErrLimit]; a file that was
+// changed meanwhile one with [ErrState].
+func (s *State) Record(id hashing.Identifier, nth int, signal Flagged) ([]byte, error) {
+	o := s.of()
+	terms := o.cfg.Agreement
+	if id.IsZero() || nth < 0 {
+		return nil, &Error{Code: ErrInput, cause: errors.New("a zero identifier, or a signal before the first")}
+	}
+	if err := terms.Admits(id.Kind()); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(
+		limit("LabelBytes", int64(len(signal.Label)), int64(terms.LabelBytes)),
+		limit("SignalsPerIdentifier", int64(nth)+1, terms.Limits.SignalsPerIdentifier)); err != nil {
+		return nil, err
+	}
+	f, err := o.file.evaluate(id.Digest(o.digest))
+	if errors.Is(err, ErrState) {
+		return nil, &Error{Code: ErrState}
+	} else if err != nil {
+		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
+	}
+	return o.record(&f, uint32(nth), &signal), nil
+}
+
+// Format prints the type and nothing of the content, whatever the verb.
+func (s *State) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "linkage.State") }
+
+// LogValue logs the same.
+func (s *State) LogValue() slog.Value { return slog.StringValue("linkage.State") }

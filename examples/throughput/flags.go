@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hueandcry/hueandcry/linkage"
 )
 
 // options are the flags, checked.
@@ -30,8 +32,22 @@ type options struct {
 // most bounds both sizes, far beyond what one process can hold.
 const most = 1 << 30
 
-// sizes are those of a first run, which should take a few seconds.
+// protocols are the ways to enrol, the default first.
+var protocols = []string{linkage.ProtocolVOLE, linkage.ProtocolEC}
+
+// labels are the size classes of labels; 0 stands for none.
+var labels = []int{0, 64, 256, 1024}
+
+// sizes are those of a run.
 type sizes struct{ accounts, flagged, overlap int64 }
+
+// firstRun gives the sizes where none are given: of a run of some seconds.
+func firstRun(protocol string) sizes {
+	if protocol == linkage.ProtocolEC {
+		return sizes{accounts: 1 << 14, flagged: 1 << 12, overlap: 1 << 8}
+	}
+	return sizes{accounts: 1 << 20, flagged: 1 << 16, overlap: 1 << 12}
+}
 
 const intro = `throughput runs a session between two made-up parties in this process, over TLS on
 this machine, and prints what it cost: time, processor, memory, bytes on the wire.
@@ -48,10 +64,10 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("throughput", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.protocol, "protocol", protocols[0], "how to enrol: `"+strings.Join(protocols, "|")+"`")
-	first := firstRun(protocols[0])
-	f.Int64Var(&o.accounts, "accounts", first.accounts, "`number` of accounts of the receiver, of one identifier each"+sizesOfOthers(func(s sizes) int64 { return s.accounts }))
-	f.Int64Var(&o.flagged, "flagged", first.flagged, "`number` of flagged accounts of the transmitter, the same"+sizesOfOthers(func(s sizes) int64 { return s.flagged }))
-	f.Int64Var(&o.overlap, "overlap", first.overlap, "`number` of flagged accounts that the receiver has too; if not given at most\nthe lesser of the two"+sizesOfOthers(func(s sizes) int64 { return s.overlap }))
+	first, ec := firstRun(protocols[0]), firstRun(linkage.ProtocolEC)
+	f.Int64Var(&o.accounts, "accounts", first.accounts, fmt.Sprintf("`number` of accounts of the receiver, of one identifier each; by ec %d if not given", ec.accounts))
+	f.Int64Var(&o.flagged, "flagged", first.flagged, fmt.Sprintf("`number` of flagged accounts of the transmitter, the same; by ec %d if not given", ec.flagged))
+	f.Int64Var(&o.overlap, "overlap", first.overlap, fmt.Sprintf("`number` of flagged accounts that the receiver has too; if not given at most\nthe lesser of the two, and by ec %d", ec.overlap))
 	f.IntVar(&o.label, "label", 64, "`bytes` of what is said of each flagged account: 0 (tags alone), 64, 256 or 1024")
 	f.IntVar(&o.procs, "procs", 0, "`processors` to use, both parties together; 0 for all")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -109,6 +125,3 @@ func (o *options) check() error {
 	}
 	return nil
 }
-
-// labels are the size classes of labels; 0 stands for none.
-var labels = []int{0, 64, 256, 1024}

@@ -79,7 +79,7 @@ func (o *options) agreement(transmitter, receiver *party) (*linkage.Agreement, e
 		LabelBytes:    o.label,
 		EpochDays:     30,
 		Limits: linkage.Limits{
-			Identifiers:          max(1, encodable(o.protocol, o.accounts)),
+			Identifiers:          linkage.Encodable(o.protocol, max(1, o.accounts)),
 			AdditionsPerDay:      1,
 			Records:              max(1, o.flagged),
 			SignalsPerDay:        1,

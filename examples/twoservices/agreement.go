@@ -38,7 +38,7 @@ func newAgreement(id uuid.UUID, purpose linkage.Purpose, protocol string, transm
 		// These are wide because whoever tries the program brings files of any size,
 		// and both files are his own.
 		Limits: linkage.Limits{
-			Identifiers:          encodable(protocol, 2_000_000),
+			Identifiers:          linkage.Encodable(protocol, 2_000_000),
 			AdditionsPerDay:      50_000,
 			Records:              1_000_000,
 			SignalsPerDay:        50_000,

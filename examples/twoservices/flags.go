@@ -85,7 +85,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.peerCA, "peer-ca", "", "certificates that vouch for the other party, PEM `file`")
 	f.StringVar(&o.agreement, "agreement", "", "agreement signed by both, JSON `file` (default agreement.json beside -cert)")
 	f.StringVar(&o.makeCerts, "make-certs", "", "write certificates, keys and a signed agreement to `directory`, and stop")
-	f.StringVar(&o.protocol, "protocol", "", "how to enrol: `"+strings.Join(protocols, "|")+"` (default what the agreement says; without one\n"+protocols[0]+", and for -role both by the number of accounts); with -make-certs\nwhat the agreement is to say")
+	f.StringVar(&o.protocol, "protocol", "", fmt.Sprintf("how to enrol: `ec|vole`, the same for both parties; with -make-certs what the\nagreement is to say (default what the agreement says; without one ec, but\nvole for -role both from %d accounts on)", bulkFrom))
 	f.StringVar(&o.flagged, "flagged", "", "flagged accounts of the transmitter, CSV `file`")
 	f.StringVar(&o.accounts, "accounts", "", "accounts of the receiver, CSV `file`")
 	f.StringVar(&o.decisions, "decisions", "", "`file` to write decisions to, one JSON object a line")

@@ -290,7 +290,7 @@ func TestUsage(t *testing.T) {
 		{"-region", "US"}, // of no effect, but no fault
 		{"-region", "gb", "-flagged", "f.csv", "-accounts", "a.csv"},
 		{"-make-certs", "d", "-json"},
-		{"-make-certs", "d", "-protocol", "ec"},
+		{"-make-certs", "d", "-protocol", "vole"},
 	} {
 		_, err := parseFlags(args, io.Discard)
 		assert.NoError(t, err, args)

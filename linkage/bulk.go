@@ -41,7 +41,7 @@ const (
 // at a hundred million, relatively more for a few. The transmitter counts those. It
 // panics if identifiers is negative or above 2^40.
 func Encodable(protocol string, identifiers int64) int64 {
-	p, err := bulk.NewParams(identifiers)
+	p, err := bulk.NewParams(identifiers, bulk.Chunks(identifiers))
 	if err != nil {
 		panic("linkage: a number of identifiers out of bounds")
 	}
@@ -57,7 +57,7 @@ func (s *session) bulkParams(identifiers uint64) (bulk.Params, error) {
 	if identifiers > uint64(most) {
 		return bulk.Params{}, limit("Identifiers", int64(min(identifiers, maxLimit+1)), most)
 	}
-	p, err := bulk.NewParams(int64(identifiers))
+	p, err := bulk.NewParams(int64(identifiers), max(bulk.Chunks(int64(identifiers)), min(s.hooks.Chunks, int(identifiers))))
 	if err != nil {
 		return bulk.Params{}, &Error{Code: ErrInternal, cause: err}
 	}

@@ -23,9 +23,11 @@ import (
 // The connection of either side fails at its n-th operation, for n = 0, 1, 2, …
 // until the session succeeds: every failure is typed, gives no partial result on
 // either side and leaves no goroutine behind.
-func TestFaultAtEveryOperation(t *testing.T) {
+func TestFaultAtEveryOperation(t *testing.T) { eachProtocol(t, testFaultAtEveryOperation) }
+
+func testFaultAtEveryOperation(t *testing.T, under func(*linkage.Agreement)) {
 	w := newWorld(t, rand.New(rand.NewPCG(3, 1)), 20, 20, 20)
-	p := linkagetest.NewParties()
+	p := linkagetest.NewParties(under)
 	server, client := linkagetest.TLS()
 	plain := linkagetest.AllowPlain(t.Context())
 	pub, err := linkage.Publish(plain, p.TransmitterConfig(), linkage.Slice(w.signals))
@@ -99,9 +101,11 @@ func (s *stepping) Write(p []byte) (int, error) {
 
 // The context of either side ends at every operation in turn. That side says so,
 // with the context's own cause; nothing is left running.
-func TestCancelAtEveryOperation(t *testing.T) {
+func TestCancelAtEveryOperation(t *testing.T) { eachProtocol(t, testCancelAtEveryOperation) }
+
+func testCancelAtEveryOperation(t *testing.T, under func(*linkage.Agreement)) {
 	w := newWorld(t, rand.New(rand.NewPCG(3, 2)), 20, 20, 20)
-	p := linkagetest.NewParties()
+	p := linkagetest.NewParties(under)
 	plain := linkagetest.AllowPlain(t.Context())
 	pub, err := linkage.Publish(plain, p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
@@ -146,8 +150,10 @@ func TestCancelAtEveryOperation(t *testing.T) {
 	settled(t, before)
 }
 
-func TestCancelBeforeAndWithoutAPeer(t *testing.T) {
-	p := linkagetest.NewParties()
+func TestCancelBeforeAndWithoutAPeer(t *testing.T) { eachProtocol(t, testCancelBeforeAndWithoutAPeer) }
+
+func testCancelBeforeAndWithoutAPeer(t *testing.T, under func(*linkage.Agreement)) {
+	p := linkagetest.NewParties(under)
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(linkagetest.AllowPlain(t.Context()))
 	cancel()

@@ -198,11 +198,11 @@ const (
 
 // hostileWorld is small, so that an honest peer answers at once also under the
 // race detector: two chunks, one a kind, and matches in both.
-func hostileWorld(t *testing.T) (*linkagetest.Parties, *world) {
-	p := linkagetest.NewParties(func(a *linkage.Agreement) {
+func hostileWorld(t *testing.T, edit ...func(*linkage.Agreement)) (*linkagetest.Parties, *world) {
+	p := linkagetest.NewParties(append([]func(*linkage.Agreement){func(a *linkage.Agreement) {
 		a.Kinds = []hashing.Kind{hashing.Phone, hashing.InstallID}
 		a.Limits.Identifiers, a.Limits.Records = hostileLimit, hostileLimit
-	})
+	}}, edit...)...)
 	w := &world{}
 	for i := range uint64(6) {
 		ids := []hashing.Identifier{device(t, hashing.InstallID, i)}
@@ -292,15 +292,17 @@ func TestHostilePeers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 10, pub.Records())
 	before := runtime.NumGoroutine()
-	t.Run("victim", func(t *testing.T) { hostilePeers(t, p, w, pub) })
+	t.Run("victim", func(t *testing.T) {
+		hostilePeers(t, p, w, pub, map[linkage.Role][]attack{linkage.Receiver: hostileTransmitters, linkage.Transmitter: hostileReceivers})
+	})
 	settled(t, before)
 
 	o := behind(t, p, w, pub, linkage.Receiver, 0, frame.bytes)
 	requireJoin(t, w, o) // the relay by itself does no harm
 }
 
-func hostilePeers(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.Publication) {
-	for victim, attacks := range map[linkage.Role][]attack{linkage.Receiver: hostileTransmitters, linkage.Transmitter: hostileReceivers} {
+func hostilePeers(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.Publication, all map[linkage.Role][]attack) {
+	for victim, attacks := range all {
 		for _, a := range attacks {
 			t.Run(victim.String()+"/"+a.name, func(t *testing.T) {
 				t.Parallel()
@@ -323,8 +325,10 @@ func hostilePeers(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.P
 }
 
 // A peer that goes away after its n-th frame, or in the middle of it.
-func TestTruncationAtEachFrame(t *testing.T) {
-	p, w := hostileWorld(t)
+func TestTruncationAtEachFrame(t *testing.T) { eachProtocol(t, testTruncationAtEachFrame) }
+
+func testTruncationAtEachFrame(t *testing.T, under func(*linkage.Agreement)) {
+	p, w := hostileWorld(t, under)
 	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	for _, victim := range []linkage.Role{linkage.Receiver, linkage.Transmitter} {
@@ -369,8 +373,10 @@ func TestTruncationAtEachFrame(t *testing.T) {
 
 // Everything that one party of an earlier session said, said again by somebody
 // who has recorded it: the nonces are others, so that the signature does not fit.
-func TestReplay(t *testing.T) {
-	p, w := hostileWorld(t)
+func TestReplay(t *testing.T) { eachProtocol(t, testReplay) }
+
+func testReplay(t *testing.T, under func(*linkage.Agreement)) {
+	p, w := hostileWorld(t, under)
 	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	for _, victim := range []linkage.Role{linkage.Receiver, linkage.Transmitter} {

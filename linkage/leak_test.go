@@ -25,8 +25,10 @@ import (
 
 // A transmitter that spoils the labels about numbers of its choice must not learn
 // whether the receiver knows them: the session ends alike, to the last frame.
-func TestNothingSaidDependsOnAMatch(t *testing.T) {
-	p, w := hostileWorld(t)
+func TestNothingSaidDependsOnAMatch(t *testing.T) { eachProtocol(t, testNothingSaidDependsOnAMatch) }
+
+func testNothingSaidDependsOnAMatch(t *testing.T, under func(*linkage.Agreement)) {
+	p, w := hostileWorld(t, under)
 	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
 	strangers := &world{signals: w.signals}
@@ -78,13 +80,15 @@ func TestNothingSaidDependsOnAMatch(t *testing.T) {
 }
 
 // Signals are named on the wire by aliases that are new for each agreement.
-func TestSignalIDsAreNotOnTheWire(t *testing.T) {
+func TestSignalIDsAreNotOnTheWire(t *testing.T) { eachProtocol(t, testSignalIDsAreNotOnTheWire) }
+
+func testSignalIDsAreNotOnTheWire(t *testing.T, under func(*linkage.Agreement)) {
 	signals := []linkage.Flagged{{ID: uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d"), Identifiers: []hashing.Identifier{phone(t, 1)}}}
 	accounts := []linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{phone(t, 1)}}}
 	key := hashing.NewKey()
 	var aliases [][]byte
 	for range 2 {
-		p := linkagetest.NewParties()
+		p := linkagetest.NewParties(under)
 		p.Key = key
 		ctx := linkagetest.AllowPlain(t.Context())
 		pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice(signals))
@@ -239,8 +243,10 @@ func TestConfigDoesNotPrint(t *testing.T) {
 
 // Matches and summaries are made to be logged and kept: nothing of an identifier
 // is in them. Both sides close the connection.
-func TestResultsHoldNoIdentifier(t *testing.T) {
-	p, w := hostileWorld(t)
+func TestResultsHoldNoIdentifier(t *testing.T) { eachProtocol(t, testResultsHoldNoIdentifier) }
+
+func testResultsHoldNoIdentifier(t *testing.T, under func(*linkage.Agreement)) {
+	p, w := hostileWorld(t, under)
 	o := runPlain(t, p, w)
 	require.Len(t, o.matches, 5)
 	text, err := json.Marshal(o.matches)

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/bulk"
+	"github.com/hueandcry/hueandcry/linkage/internal/testhook"
 )
 
 // enrolment is the receiver's side of a bulk enrolment, over as many connections as it takes.
@@ -23,6 +24,7 @@ type enrolment struct {
 
 // collectBulk reads the accounts, unless there is a session to go on with.
 func (r *receiver) collectBulk(ctx context.Context, accounts Source[Account]) error {
+	r.hooks = testhook.From(ctx)
 	if e := r.cfg.Resume.takeReceiver(r.scope); e != nil {
 		r.bulk, r.refs, r.book, r.sum = e, e.refs, e.book, e.sum.clone()
 		return nil

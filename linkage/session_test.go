@@ -46,6 +46,16 @@ func phone(t testing.TB, n uint64) hashing.Identifier {
 	return id
 }
 
+// eachProtocol runs a test under each way to enrol: the edit that it is given makes an
+// agreement of it.
+func eachProtocol(t *testing.T, test func(t *testing.T, under func(*linkage.Agreement))) {
+	for _, protocol := range []string{linkage.ProtocolEC, linkage.ProtocolVOLE} {
+		t.Run(protocol, func(t *testing.T) {
+			test(t, func(a *linkage.Agreement) { a.Protocol = protocol })
+		})
+	}
+}
+
 // world is what two services hold.
 type world struct {
 	accounts []linkage.Account
@@ -146,10 +156,14 @@ func requireJoin(t testing.TB, w *world, o outcome) {
 
 // A session finds what the plain intersection finds, whatever the sizes.
 func TestSessionEqualsThePlainIntersection(t *testing.T) {
+	eachProtocol(t, testSessionEqualsThePlainIntersection)
+}
+
+func testSessionEqualsThePlainIntersection(t *testing.T, under func(*linkage.Agreement)) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	p := linkagetest.NewParties(func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 256 })
+	p := linkagetest.NewParties(under, func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 256 })
 	sizes := [][3]int{{0, 0, 1}, {0, 5, 3}, {5, 0, 3}, {1, 1, 1}, {1, 1, 2}, {30, 30, 5}, {700, 90, 1500}, {900, 20, 6000}}
 	for range 12 {
 		sizes = append(sizes, [3]int{r.IntN(60), r.IntN(60), 1 + r.IntN(90)})
@@ -173,12 +187,14 @@ func TestSessionEqualsThePlainIntersection(t *testing.T) {
 // What must not change the matches: the order of accounts, of their identifiers
 // and of the signals, identifiers given twice, the number of workers, another
 // key of the transmitter, another epoch, one publication for several sessions.
-func TestMatchesDoNotDependOn(t *testing.T) {
+func TestMatchesDoNotDependOn(t *testing.T) { eachProtocol(t, testMatchesDoNotDependOn) }
+
+func testMatchesDoNotDependOn(t *testing.T, under func(*linkage.Agreement)) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := newWorld(t, r, 40, 40, 50)
-	p := linkagetest.NewParties()
+	p := linkagetest.NewParties(under)
 	requireJoin(t, w, runPlain(t, p, w))
 
 	shuffled := &world{append([]linkage.Account{}, w.accounts...), append([]linkage.Flagged{}, w.signals...)}
@@ -236,8 +252,10 @@ func withoutPlaces(o outcome, w *world) outcome {
 }
 
 // Several signals about one identifier, and several identifiers of one signal.
-func TestRepeatsAndKinds(t *testing.T) {
-	p := linkagetest.NewParties()
+func TestRepeatsAndKinds(t *testing.T) { eachProtocol(t, testRepeatsAndKinds) }
+
+func testRepeatsAndKinds(t *testing.T, under func(*linkage.Agreement)) {
+	p := linkagetest.NewParties(under)
 	a, b := phone(t, 1), device(t, hashing.InstallID, 2)
 	signals := []linkage.Flagged{
 		{ID: uuid.UUID{1}, Identifiers: []hashing.Identifier{a, b}, Label: []byte("both")},
@@ -257,10 +275,12 @@ func TestRepeatsAndKinds(t *testing.T) {
 	require.Equal(t, 4, o.receiver.Records)
 }
 
-func TestSessionOverTLS(t *testing.T) {
+func TestSessionOverTLS(t *testing.T) { eachProtocol(t, testSessionOverTLS) }
+
+func testSessionOverTLS(t *testing.T, under func(*linkage.Agreement)) {
 	r := rand.New(rand.NewPCG(1, 2))
 	w := newWorld(t, r, 50, 50, 60)
-	p := linkagetest.NewParties()
+	p := linkagetest.NewParties(under)
 	server, client := linkagetest.TLS()
 	pub, err := linkage.Publish(t.Context(), p.TransmitterConfig(), linkage.Slice(w.signals))
 	require.NoError(t, err)
@@ -315,7 +335,9 @@ func (o *optOuts) OptedOut(_ context.Context, account string, purpose linkage.Pu
 	return o.out[account], o.err
 }
 
-func TestOptOut(t *testing.T) {
+func TestOptOut(t *testing.T) { eachProtocol(t, testOptOut) }
+
+func testOptOut(t *testing.T, under func(*linkage.Agreement)) {
 	a, b := phone(t, 1), phone(t, 2)
 	accounts := []linkage.Account{{Ref: "in", Identifiers: []hashing.Identifier{a}}, {Ref: "out", Identifiers: []hashing.Identifier{a, b}}}
 	signals := []linkage.Flagged{
@@ -323,7 +345,7 @@ func TestOptOut(t *testing.T) {
 		{Ref: "flagged out", ID: uuid.UUID{2}, Identifiers: []hashing.Identifier{b, a}},
 	}
 	session := func(purpose linkage.Purpose, transmitter, receiver linkage.OptOutRegister) (outcome, error) {
-		p := linkagetest.NewParties(func(a *linkage.Agreement) { a.Purpose = purpose })
+		p := linkagetest.NewParties(under, func(a *linkage.Agreement) { a.Purpose = purpose })
 		tc, rc := p.TransmitterConfig(), p.ReceiverConfig()
 		tc.OptOut, rc.OptOut = transmitter, receiver
 		ctx := linkagetest.AllowPlain(t.Context())
@@ -374,7 +396,11 @@ func TestOptOut(t *testing.T) {
 }
 
 func TestKindsOutsideTheAgreementAreSkippedAndCounted(t *testing.T) {
-	p := linkagetest.NewParties(func(a *linkage.Agreement) {
+	eachProtocol(t, testKindsOutsideTheAgreementAreSkippedAndCounted)
+}
+
+func testKindsOutsideTheAgreementAreSkippedAndCounted(t *testing.T, under func(*linkage.Agreement)) {
+	p := linkagetest.NewParties(under, func(a *linkage.Agreement) {
 		a.Kinds, a.SameVendor = []hashing.Kind{hashing.Phone}, false
 	})
 	both := []hashing.Identifier{phone(t, 1), device(t, hashing.InstallID, 1)}
@@ -388,8 +414,10 @@ func TestKindsOutsideTheAgreementAreSkippedAndCounted(t *testing.T) {
 	require.Equal(t, map[hashing.Kind]int{hashing.InstallID: 1}, o.transmitter.Skipped)
 }
 
-func TestProgressReachesTheEnd(t *testing.T) {
-	p := linkagetest.NewParties()
+func TestProgressReachesTheEnd(t *testing.T) { eachProtocol(t, testProgressReachesTheEnd) }
+
+func testProgressReachesTheEnd(t *testing.T, under func(*linkage.Agreement)) {
+	p := linkagetest.NewParties(under)
 	w := &world{signals: []linkage.Flagged{{ID: uuid.UUID{1}, Identifiers: []hashing.Identifier{phone(t, 1)}}}}
 	for i := range uint64(2500) {
 		w.accounts = append(w.accounts, linkage.Account{Ref: fmt.Sprint(i), Identifiers: []hashing.Identifier{device(t, hashing.InstallID, i)}})
@@ -405,8 +433,13 @@ func TestProgressReachesTheEnd(t *testing.T) {
 	tConn, rConn := linkagetest.Pipe()
 	o := run(ctx, tConn, rConn, tc, rc, pub, linkage.Slice(w.accounts))
 	require.NoError(t, o.errReceiver)
-	require.Equal(t, linkage.Progress{Round: "enrolment", Done: 2500, Total: 2500}, last)
 	require.Equal(t, last, lastT)
+	if p.Agreement.Protocol == linkage.ProtocolVOLE { // there the records come last
+		require.Equal(t, linkage.Progress{Round: "records", Done: 1, Total: 1}, last)
+		require.Equal(t, 1+1, steps, "one chunk, one of records")
+		return
+	}
+	require.Equal(t, linkage.Progress{Round: "enrolment", Done: 2500, Total: 2500}, last)
 	require.Equal(t, 1+3, steps, "one of records, three chunks")
 }
 

@@ -206,9 +206,8 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	}
 	text = text[len(s):]
 	items := int64(binary.BigEndian.Uint64(text))
-	p, err := bulk.NewParams(items)
-	if err != nil || uint64(p.Chunks()) != uint64(binary.BigEndian.Uint32(text[8:])) ||
-		uint64(p.Size()) != binary.BigEndian.Uint64(text[12:]) || uint32(p.Dense()) != binary.BigEndian.Uint32(text[20:]) {
+	p, err := bulk.NewParams(items, int(binary.BigEndian.Uint32(text[8:])))
+	if err != nil || uint64(p.Size()) != binary.BigEndian.Uint64(text[12:]) || uint32(p.Dense()) != binary.BigEndian.Uint32(text[20:]) {
 		return nil, ErrState // of a version that computes sizes otherwise
 	}
 	r := &stateReader{from: from, layout: stateLayout{p}, salt: bulk.NewSalt([32]byte(text[24:]))}

@@ -79,3 +79,19 @@ func (r *Recorder) Received() []byte {
 	defer r.mu.Unlock()
 	return bytes.Clone(r.received.Bytes())
 }
+
+// Counter is a connection that counts what is sent.
+type Counter struct {
+	net.Conn
+	sent atomic.Int64
+}
+
+// Write counts what it writes.
+func (c *Counter) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+// Sent gives the bytes written so far.
+func (c *Counter) Sent() int64 { return c.sent.Load() }

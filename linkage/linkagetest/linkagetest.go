@@ -36,6 +36,15 @@ func AllowPlain(ctx context.Context) context.Context {
 	return testhook.With(ctx, h)
 }
 
+// Chunks makes the bulk sessions of the context have so many chunks, or one for each
+// identifier if these are fewer. Otherwise a session has more than one from
+// 2^20 identifiers on.
+func Chunks(ctx context.Context, n int) context.Context {
+	h := testhook.From(ctx)
+	h.Chunks = n
+	return testhook.With(ctx, h)
+}
+
 // FixedRandom makes the sessions of the context draw their randomness from a
 // seed, so that a session's bytes can be compared with an earlier one's. Such a
 // session keeps no secret.

@@ -107,12 +107,15 @@ func TestSessionsAreUnrelated(t *testing.T) {
 }
 
 func TestParams(t *testing.T) {
-	for _, n := range []int64{-1, MaxItems + 1} {
-		_, err := NewParams(n)
+	for _, c := range []struct {
+		n      int64
+		chunks int
+	}{{-1, 1}, {MaxItems + 1, Chunks(MaxItems + 1)}, {10, 0}, {10, -1}, {10, 11}, {1<<20 + 1, 1}, {0, 2}} {
+		_, err := NewParams(c.n, c.chunks)
 		require.ErrorIs(t, err, ErrSize)
 	}
 	for _, n := range []int64{0, 1, 2, 300, 1 << 16, 1 << 20, 1<<20 + 1, 3 << 20, 1 << 24, 100_000_000, 1_000_000_000, MaxItems} {
-		p, err := NewParams(n)
+		p, err := NewParams(n, Chunks(n))
 		require.NoError(t, err)
 		require.Equal(t, n, p.Items())
 		require.GreaterOrEqual(t, int64(p.Chunks())*int64(p.Capacity()), n)

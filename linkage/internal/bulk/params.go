@@ -22,7 +22,8 @@ const (
 	security = 128
 )
 
-// ErrSize says that [NewParams] was asked for less than no or more than [MaxItems] items.
+// ErrSize says that [NewParams] was asked for less than no or more than [MaxItems] items,
+// for no chunk, or for chunks that are far too small or too large.
 var ErrSize = errors.New("bulk: size outside the bounds")
 
 // Params are the sizes of a session. Both parties compute them from the number of items.
@@ -35,16 +36,21 @@ type Params struct {
 	vector   vole.Params
 }
 
-// NewParams gives the sizes for so many items, 0 to [MaxItems]; otherwise it returns [ErrSize].
+// Chunks gives the number of chunks for so many items: at least one, of 2^20 items at most on
+// average.
+func Chunks(items int64) int { return int(max(1, (items+chunkItems-1)/chunkItems)) }
+
+// NewParams gives the sizes for so many items, 0 to [MaxItems], in so many chunks, as
+// [Chunks] gives them or, for tests, more; otherwise it returns [ErrSize].
 //
 // Items fall into chunks as balls into bins, and the chunks are all as large as none of
 // them exceeds but with a chance of 2^-40: at a million items each that is 0.7 % more than
 // the mean. So the sizes of the chunks say nothing of the items.
-func NewParams(items int64) (Params, error) {
-	if items < 0 || items > MaxItems {
+func NewParams(items int64, chunks int) (Params, error) {
+	if items < 0 || items > MaxItems || chunks < Chunks(items) || int64(chunks) > max(1, items) {
 		return Params{}, ErrSize
 	}
-	p := Params{items: items, chunks: int(max(1, (items+chunkItems-1)/chunkItems))}
+	p := Params{items: items, chunks: chunks}
 	p.capacity = okvs.MostLoad(items, p.chunks)
 	var err error
 	if p.store, err = okvs.NewParams(p.capacity, p.chunks); err != nil {

@@ -34,7 +34,7 @@ func itemsFrom(first uint64, n int) []Item {
 
 func newParams(t testing.TB, n int) Params {
 	t.Helper()
-	p, err := NewParams(int64(n))
+	p, err := NewParams(int64(n), Chunks(int64(n)))
 	require.NoError(t, err)
 	return p
 }

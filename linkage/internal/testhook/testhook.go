@@ -13,6 +13,9 @@ import (
 type Hooks struct {
 	// AllowPlain lets a session run on a connection without TLS.
 	AllowPlain bool
+	// Chunks is how many chunks a bulk enrolment has at least; neither side is told by the
+	// other.
+	Chunks int
 	// Rand gives the randomness for one step of a session; nil means the system's.
 	Rand func(step string, chunk uint32) io.Reader
 }

@@ -105,6 +105,8 @@ type labels struct {
 	class int
 	space []byte // what the commitment is the hash of
 	key   [len(sealLabel) + secretSize + commitmentSize]byte
+
+	touched byte // keeps the compiler from leaving out what is read for nothing
 }
 
 func newLabels(s *scope, class int) *labels {

@@ -39,23 +39,26 @@ func (l *list[T]) len() int {
 }
 
 // texts is a sequence of texts in blocks, each text behind its length. Where a text
-// lies is noted of every textStride-th only, and found for the others by walking: so
-// a text takes a byte or two beyond its own. The zero texts is empty.
+// lies is noted of every stride-th only, in eight bytes, and found for the others by
+// walking from there. It is empty when it has a stride and nothing else.
 type texts struct {
+	stride uint32
 	blocks [][]byte
 	starts list[uint64] // block, offset in the block: 32 bits each
 	n      uint32
 }
 
-const (
-	textStride = 16
-	textBlock  = 1 << 20 // bytes in a block, unless one text is longer
-)
+// textBlock is how many bytes are in a block, unless one text is longer.
+const textBlock = 1 << 20
 
-// addText puts a copy of s at the end.
-func addText[S string | []byte](t *texts, s S) {
+// addText puts the parts of a text at the end, copied and joined.
+func addText[S string | []byte](t *texts, parts ...S) {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
 	end := len(t.blocks) - 1
-	if need := binary.MaxVarintLen64 + len(s); end < 0 || cap(t.blocks[end])-len(t.blocks[end]) < need {
+	if need := binary.MaxVarintLen64 + size; end < 0 || cap(t.blocks[end])-len(t.blocks[end]) < need {
 		size := textBlock
 		if end < 0 {
 			size = 1 << 10 // for a session of a few accounts
@@ -63,27 +66,50 @@ func addText[S string | []byte](t *texts, s S) {
 		t.blocks = append(t.blocks, make([]byte, 0, max(size, need)))
 		end++
 	}
-	if t.n%textStride == 0 {
+	if t.n%t.stride == 0 {
 		t.starts.push(uint64(end)<<32 | uint64(len(t.blocks[end])))
 	}
 	t.n++
-	t.blocks[end] = append(binary.AppendUvarint(t.blocks[end], uint64(len(s))), s...)
+	b := binary.AppendUvarint(t.blocks[end], uint64(size))
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	t.blocks[end] = b
 }
 
 // at gives the i-th. It must not be changed.
 func (t *texts) at(i uint32) []byte {
-	start := *t.starts.at(i / textStride)
-	block, at := t.blocks[start>>32], int(start&(1<<32-1))
-	for skip := i % textStride; ; skip-- {
-		if at == len(block) {
-			start += 1 << 32
-			block, at = t.blocks[start>>32], 0
-		}
-		n, head := binary.Uvarint(block[at:])
-		at += head
-		if skip == 0 {
-			return block[at : at+int(n) : at+int(n)]
-		}
-		at += int(n)
+	at := t.walk(i - i%t.stride)
+	for range i % t.stride {
+		at.next()
 	}
+	return at.next()
+}
+
+// walk starts a walk over the texts at the i-th, a multiple of the stride.
+func (t *texts) walk(i uint32) textWalk {
+	start := *t.starts.at(i / t.stride)
+	return textWalk{t.blocks[start>>32:], int(start & (1<<32 - 1))}
+}
+
+type textWalk struct {
+	blocks [][]byte
+	at     int
+}
+
+// next gives the next text; there must be one.
+func (w *textWalk) next() []byte {
+	if w.at == len(w.blocks[0]) {
+		w.blocks, w.at = w.blocks[1:], 0
+	}
+	n, head := binary.Uvarint(w.blocks[0][w.at:])
+	from := w.at + head
+	w.at = from + int(n)
+	return w.blocks[0][from:w.at:w.at]
+}
+
+// touch reads where the next text begins, and where it may well end.
+func (w *textWalk) touch() byte {
+	b := w.blocks[0]
+	return b[min(w.at, len(b)-1)] ^ b[min(w.at+64, len(b)-1)]
 }

@@ -63,7 +63,7 @@ func (f *findings) append(more *findings) {
 
 const (
 	lookRun   = 1 << 14 // items in a job
-	lookAhead = 32      // items whose memory is asked for before the first is looked at
+	lookAhead = 64      // items whose memory is asked for before the first is looked at
 )
 
 // look looks some items up. Where in the index they belong is computed for many at a
@@ -82,6 +82,9 @@ func (r *receiver) look(from, to int) *findings {
 			t := r.book.value(uint32(from + i)).tag(0)
 			heads[i] = t.head()
 			buckets[i][0], buckets[i][1] = x.bucket(heads[i])
+		}
+		for i := range some {
+			l.touched += byte(x.heads[buckets[i][0]])
 		}
 		for i := range some {
 			t := r.book.value(uint32(from + i)).tag(0)

@@ -2,6 +2,8 @@ package linkage
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -40,14 +42,15 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 	slices.SortFunc(all, bytes.Compare)
 	r := &receiver{
 		session: &session{cfg: Config{Workers: 2, Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: most}}}, scope: testScope},
-		refs:    newNames(),
+		refs:    newNames(16, 0),
 		book:    newBook(false),
 		records: published{pieces: [][]byte{bytes.Join(all, nil)}, size: recordSize(class), per: max(1, len(all)), n: len(all)},
 	}
 	for account, name := range []string{"phone", "both"} {
-		require.True(t, r.refs.add(name))
+		addText(&r.refs.texts, name)
 		hold := func(n byte, kind hashing.Kind, place uint32) {
 			it := item{n}
+			r.book.prepare([]uint64{r.book.hash(&it)})
 			_, added, err := r.book.add(&it, r.book.hash(&it), kind, uint32(account), place)
 			require.True(t, added)
 			require.NoError(t, err)
@@ -126,4 +129,50 @@ func TestLookUp(t *testing.T) {
 	// The first tag that is missing ends the search.
 	m, _ = lookUpAll(t, 5, many[0], many[2])
 	require.Len(t, m[0].Signals, 1)
+}
+
+// Many items, looked up in several jobs: each account has one, and hears of its own.
+func TestLookUpMany(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	const n = 3*lookRun + 100
+	for _, class := range []int{0, 64} {
+		r := &receiver{
+			session: &session{cfg: Config{Workers: 3, Agreement: &Agreement{LabelBytes: class, Limits: Limits{SignalsPerIdentifier: 4}}}, scope: testScope},
+			refs:    newNames(16, 0), book: newBook(false),
+		}
+		want := []Match{}
+		var values []prf
+		var all [][]byte
+		l := newLabels(&testScope, class)
+		for i := range uint32(n) {
+			ref := fmt.Sprintf("%08d", i)
+			addText(&r.refs.texts, ref)
+			it := item{byte(i >> 16), byte(i >> 8), byte(i)}
+			r.book.prepare([]uint64{r.book.hash(&it)})
+			_, _, err := r.book.add(&it, r.book.hash(&it), hashing.Phone, i, i%5)
+			require.NoError(t, err)
+			value := testPRF(ref)
+			values = append(values, *value)
+			if random.IntN(100) > 0 {
+				continue
+			}
+			name := value.tag(0)
+			s := MatchedSignal{Kinds: []hashing.Kind{hashing.Phone}, Places: []int{int(i % 5)}}
+			if class > 0 {
+				s.ID, s.Sequence, s.Label = uuid.UUID{byte(i >> 16), byte(i >> 8), byte(i), 1}, uint64(i), []byte(ref)
+				all = append(all, l.seal(name[:], value, header{sequence: s.Sequence, op: opAdd}, s.ID, s.Label))
+			} else {
+				all = append(all, name[:])
+			}
+			want = append(want, Match{ref, []MatchedSignal{s}})
+		}
+		for i := range values { // in place of the items, which are looked at no more
+			*r.book.value(uint32(i)) = values[i]
+		}
+		slices.SortFunc(all, bytes.Compare)
+		r.records = published{pieces: [][]byte{bytes.Join(all, nil)}, size: recordSize(class), per: len(all), n: len(all)}
+		require.Equal(t, want, r.lookUp())
+	}
 }

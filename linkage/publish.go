@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -141,26 +142,13 @@ func (s *session) aliasKey() (cipher.Block, error) {
 // place says that it is the so-manieth about its item.
 type signals struct {
 	*book
-	ids       list[uuid.UUID] // of all that were given
-	sequences list[uint64]    // from here on of all, but empty for those left out
-	labels    texts
-	found     table // of ids
-	seed      maphash.Seed
+	// names holds ID ‖ sequence ‖ label of each, the ID being its name: together, for
+	// sealing needs all of one, and comes by in no order.
+	names *names
 }
 
 func newSignals() *signals {
-	return &signals{book: newBook(true), seed: maphash.MakeSeed()}
-}
-
-// name numbers a signal by its ID and reports whether that is new.
-func (g *signals) name(id uuid.UUID) bool {
-	_, isNew := g.found.number(maphash.Bytes(g.seed, id[:]),
-		func(i uint32) bool { return *g.ids.at(i) == id },
-		func(i uint32) uint64 { return maphash.Bytes(g.seed, g.ids.at(i)[:]) })
-	if isNew {
-		g.ids.push(id)
-	}
-	return isNew
+	return &signals{book: newBook(true), names: newNames(1, len(uuid.UUID{}))}
 }
 
 // collect reads the signals and finds which are about each identifier.
@@ -174,7 +162,7 @@ func (p *publisher) collect(ctx context.Context, given Source[Flagged]) error {
 // collectSignals reads signals into g and counts what records they make.
 func (s *session) collectSignals(ctx context.Context, g *signals, given Source[Flagged]) error {
 	caps := s.cfg.Agreement.Limits
-	in := s.newIntake(g.book, func(h holding) error {
+	in := s.newIntake(g.book, g.names, func(h holding) error {
 		if s.cfg.Agreement.LabelBytes > 0 || h.place == 0 {
 			s.sum.Records++
 		}
@@ -182,13 +170,15 @@ func (s *session) collectSignals(ctx context.Context, g *signals, given Source[F
 			return err
 		}
 		return limit("Records", int64(s.sum.Records), min(caps.Records, most))
+	}, func(signal int) error {
+		return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID was given before", signal)}
 	})
 	err := s.readSignals(ctx, in, g, given)
 	if before := in.flush(); before != nil {
 		return before
 	}
-	g.found = table{}
-	g.close()
+	g.names.close()
+	g.book.close()
 	return err
 }
 
@@ -202,23 +192,21 @@ func (s *session) readSignals(ctx context.Context, in *intake, g *signals, given
 			return context.Cause(ctx)
 		}
 		switch {
-		case f.ID == uuid.Nil || !g.name(f.ID):
-			return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID is missing or was given before", s.sum.Accounts)}
+		case f.ID == uuid.Nil:
+			return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: it has no ID", s.sum.Accounts)}
 		case len(f.Label) > class:
 			return &Error{Code: ErrLimit, cause: &LimitError{"LabelBytes", int64(class), int64(len(f.Label))}}
 		}
-		used, err := in.admit(ctx, f.Ref, f.Identifiers)
-		if err != nil {
+		if class == 0 { // a tag alone says nothing of the signal
+			addText(&g.names.texts, f.ID[:])
+		} else {
+			var sequence [8]byte
+			binary.BigEndian.PutUint64(sequence[:], f.Sequence)
+			addText(&g.names.texts, f.ID[:], sequence[:], f.Label)
+		}
+		if err := in.admit(ctx, f.Ref, maphash.Bytes(g.names.seed, f.ID[:]), f.Identifiers); err != nil {
 			return err
 		}
-		if class == 0 {
-			continue // a tag alone says nothing of the signal
-		}
-		if !used {
-			f.Sequence, f.Label = 0, nil
-		}
-		g.sequences.push(f.Sequence)
-		addText(&g.labels, f.Label)
 	}
 	return nil
 }

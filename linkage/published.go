@@ -60,7 +60,7 @@ func (r *receiver) readRecords(ctx context.Context) error {
 // starts says where it is. A tag that nobody has published, as most are that are
 // looked for, costs two looks into memory.
 type index struct {
-	heads  []uint64 // the first eight bytes of each tag, ascending
+	heads  []uint64 // the first eight bytes of each tag, ascending, and one more, for a bucket may be empty
 	starts []uint32 // for each value of the highest bits, the first record with these or higher ones; and the end
 	shift  int
 }
@@ -70,7 +70,7 @@ const crowd = 16
 
 // makeIndex makes the index; n must not be above most.
 func (p *published) makeIndex() {
-	x := index{heads: make([]uint64, 0, p.n), shift: 64 - bits.Len(uint(p.n))}
+	x := index{heads: make([]uint64, 0, p.n+1), shift: 64 - bits.Len(uint(p.n))}
 	for _, piece := range p.pieces {
 		for at := 0; at < len(piece); at += p.size {
 			x.heads = append(x.heads, binary.BigEndian.Uint64(piece[at:]))
@@ -86,6 +86,7 @@ func (p *published) makeIndex() {
 	for ; next < len(x.starts); next++ {
 		x.starts[next] = uint32(p.n)
 	}
+	x.heads = append(x.heads, 0)
 	p.index = x
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"time"
 
@@ -88,15 +89,18 @@ func (r *receiver) close() (round string, err error) {
 
 // collect reads the accounts and finds their distinct identifiers.
 func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error {
-	r.refs, r.book = newNames(), newBook(false)
-	in := r.newIntake(r.book, func(holding) error {
+	// Few names are ever read again: they need not be found at once.
+	r.refs, r.book = newNames(16, 0), newBook(false)
+	in := r.newIntake(r.book, r.refs, func(holding) error {
 		return limit("Identifiers", int64(r.book.len()), r.cfg.Agreement.Limits.Identifiers)
+	}, func(account int) error {
+		return &Error{Code: ErrInput, cause: fmt.Errorf("account %d: its Ref was given before", account)}
 	})
 	err := r.readAccounts(ctx, in, accounts)
 	if before := in.flush(); before != nil {
 		return before
 	}
-	r.refs.found = table{}
+	r.refs.close()
 	r.book.close()
 	r.sum.Identifiers = r.book.len()
 	r.lap(stageCollect)
@@ -111,10 +115,8 @@ func (r *receiver) readAccounts(ctx context.Context, in *intake, accounts Source
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !r.refs.add(a.Ref) {
-			return &Error{Code: ErrInput, cause: fmt.Errorf("account %d: its Ref was given before", r.sum.Accounts)}
-		}
-		if _, err := in.admit(ctx, a.Ref, a.Identifiers); err != nil {
+		addText(&r.refs.texts, a.Ref)
+		if err := in.admit(ctx, a.Ref, maphash.String(r.refs.seed, a.Ref), a.Identifiers); err != nil {
 			return err
 		}
 	}

@@ -5,8 +5,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/cipher"
+	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/google/uuid"
 )
 
 // sealing makes records of signals, in two steps: arrange computes all tags and sorts
@@ -49,44 +52,69 @@ func (s *sealing) entries(f func(entry)) {
 	}
 }
 
-// bucketed is how many entries fall into one bucket of the first pass of arrange: few
-// enough to be sorted in no time.
-const bucketed = 8
-
 // arrange gives the entries of all records, sorted by tag. Tags are uniform, so that
 // counting by their highest bits brings each close to its place. The tags are computed
 // twice instead of kept, for all but repeats are there already.
 func (s *sealing) arrange() []entry {
-	n := 0
-	if s.class == 0 {
-		n = len(s.outputs)
-	} else {
-		n = s.signals.first.len() + s.signals.more.len()
+	n := len(s.outputs)
+	if s.class > 0 {
+		n += s.signals.more.len()
 	}
-	shift := 64 - min(16, bits.Len(uint(n/bucketed)))
-	starts := make([]uint32, 1+1<<(64-shift))
-	s.entries(func(e entry) { starts[1+e.head>>shift]++ })
+	// Two passes, in each of which the buckets that are being written to fit into the
+	// nearer caches; then there are few left in each.
+	high := min(11, bits.Len(uint(n))/2)
+	starts := make([]uint32, 1+1<<high)
+	s.entries(func(e entry) { starts[1+e.head>>(64-high)]++ })
 	for b := 1; b < len(starts); b++ {
 		starts[b] += starts[b-1]
 	}
 	out := make([]entry, n)
 	next := slices.Clone(starts)
 	s.entries(func(e entry) {
-		at := &next[e.head>>shift]
+		at := &next[e.head>>(64-high)]
 		out[*at] = e
 		*at++
 	})
 	spread(s.workers, len(starts)-1, 1, func(from, to int) {
+		var space []entry
 		for b := from; b < to; b++ {
-			slices.SortFunc(out[starts[b]:starts[b+1]], func(a, b entry) int {
-				if c := cmp.Compare(a.head, b.head); c != 0 {
-					return c
-				}
-				return s.compare(&a, &b)
-			})
+			part := out[starts[b]:starts[b+1]]
+			space = append(space[:0], part...)
+			s.sort(part, space, high)
 		}
 	})
 	return out
+}
+
+// bucketed is how many entries fall into one bucket of the second pass.
+const bucketed = 8
+
+// sort sorts entries whose heads have so many bits in common. It uses a copy.
+func (s *sealing) sort(part, copied []entry, common int) {
+	low := min(14, bits.Len(uint(len(part)/bucketed)))
+	bucket := func(e *entry) uint64 { return e.head << common >> (64 - low) }
+	var starts [1<<14 + 1]uint32
+	for i := range copied {
+		starts[bucket(&copied[i])+1]++
+	}
+	for b := range 1 << low {
+		starts[b+1] += starts[b]
+	}
+	for i := range copied {
+		at := &starts[bucket(&copied[i])]
+		part[*at] = copied[i]
+		*at++
+	}
+	// Each start has moved to its bucket's end.
+	for b, from := 0, uint32(0); b < 1<<low; b++ {
+		slices.SortFunc(part[from:starts[b]], func(a, b entry) int {
+			if c := cmp.Compare(a.head, b.head); c != 0 {
+				return c
+			}
+			return s.compare(&a, &b)
+		})
+		from = starts[b]
+	}
 }
 
 // compare compares whole tags, for the case that heads are the same.
@@ -122,21 +150,44 @@ func (p *publisher) record(f *prf, nth uint32, signal *Flagged) []byte {
 	return l.seal(out, f, header{l.alias(p.aliases, signal.ID), signal.Sequence, opAdd}, signal.ID, signal.Label)
 }
 
+// sealAhead is how many records are looked for in memory before the first is sealed:
+// what belongs to one is in four places, each far from where the last one's was, and
+// the processor waits for many at once.
+const sealAhead = 16
+
 // seal makes the records of a run of entries.
 func (s *sealing) seal(part []entry) []byte {
 	out := make([]byte, 0, len(part)*recordSize(s.class))
 	l := newLabels(&s.scope, s.class)
 	defer l.close()
-	for i := range part {
-		e := &part[i]
-		f, h := &s.outputs[e.item], s.signals.holding(e.item, e.hold)
-		t := f.tag(h.place)
-		out = append(out, t[:]...)
+	var fs [sealAhead]prf
+	var hs [sealAhead]holding
+	var walks [sealAhead]textWalk
+	for some := range slices.Chunk(part, sealAhead) {
+		for i := range some {
+			fs[i], hs[i] = s.outputs[some[i].item], *s.signals.holding(some[i].item, some[i].hold)
+		}
 		if s.class == 0 {
+			for i := range some {
+				t := fs[i].tag(0)
+				out = append(out, t[:]...)
+			}
 			continue
 		}
-		id := *s.signals.ids.at(h.owner)
-		out = l.seal(out, f, header{l.alias(s.aliases, id), *s.signals.sequences.at(h.owner), opAdd}, id, s.signals.labels.at(h.owner))
+		for i := range some {
+			walks[i] = s.signals.names.walk(hs[i].owner)
+		}
+		for i := range some {
+			l.touched += walks[i].touch()
+		}
+		for i := range some {
+			t := fs[i].tag(hs[i].place)
+			said := walks[i].next()
+			id, rest := uuid.UUID(said[:16]), said[16:]
+			h := header{l.alias(s.aliases, id), binary.BigEndian.Uint64(rest), opAdd}
+			out = l.seal(append(out, t[:]...), &fs[i], h, id, rest[8:])
+		}
 	}
+	clear(fs[:])
 	return out
 }

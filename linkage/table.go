@@ -1,7 +1,5 @@
 package linkage
 
-import "math/bits"
-
 // most is the most things of one sort that a session can number: the accounts or
 // signals, the identifiers, the further holdings of identifiers, the records. Numbers
 // have 32 bits, and the one past the last must have some too.
@@ -12,66 +10,74 @@ const most = 1<<32 - 2
 // uses it keeps them by number, hashes them and compares them. The zero table is
 // empty.
 //
-// It is a hash table with linear probing, of five bytes a slot. What is looked
-// through are the marks, eight bits of the hash each: the things themselves, which
-// lie elsewhere in memory, are looked at where eight bits agree and hardly ever in
-// vain.
+// It is a hash table with linear probing, of eight bytes a slot: half of the thing's
+// hash, and its number plus one. Things themselves, which lie elsewhere in memory, are
+// looked at where the halves agree, and hardly ever in vain.
 //
-// Hashes are of 64 bits and must be made with a random seed: who could foresee them
-// could choose things that all begin at one slot.
+// A large table is in no cache, and waiting for memory takes longer than all else. So
+// things are numbered by the thousand: prepare asks for the memory of all, of which
+// the processor fetches much at once. And slots are in the order of the hashes, so that
+// a table that grows is read and written from one end to the other.
+//
+// Hashes must be made with a random seed: who could foresee them could choose things
+// that all begin at one slot.
 type table struct {
-	marks   []uint8 // zero where free
-	numbers []uint32
+	slots   []uint64
 	n       uint32
+	touched uint64 // keeps the compiler from leaving out what is read for nothing
 }
 
-// number gives the number of the thing with the hash h, and whether it is new. What
-// same and hash are asked about are numbers given before. There must be fewer than
-// most of these.
-func (t *table) number(h uint64, same func(uint32) bool, hash func(uint32) uint64) (n uint32, isNew bool) {
-	if int(t.n) >= len(t.marks)/4*3 {
-		t.grow(hash)
+// prepare makes room for things with the given hashes, and has their slots near.
+func (t *table) prepare(some []uint64) {
+	for int(t.n)+len(some) > len(t.slots)/4*3 {
+		t.grow()
 	}
-	mark := markOf(h)
-	at := t.start(h)
-	for ; t.marks[at] != 0; at = t.after(at) {
-		if t.marks[at] == mark && same(t.numbers[at]) {
-			return t.numbers[at], false
+	for _, h := range some {
+		t.touched += t.slots[t.start(h>>32)]
+	}
+}
+
+// number gives the number of the thing with the hash, for which prepare has made room,
+// and whether it is new. What same is asked about are numbers given before. There
+// must be fewer than most of these.
+func (t *table) number(hash uint64, same func(uint32) bool) (n uint32, isNew bool) {
+	half := hash >> 32
+	at := t.start(half)
+	for ; t.slots[at] != 0; at = t.after(at) {
+		if s := t.slots[at]; s>>32 == half && same(uint32(s)-1) {
+			return uint32(s) - 1, false
 		}
 	}
 	n = t.n
-	t.marks[at], t.numbers[at] = mark, n
 	t.n++
+	t.slots[at] = half<<32 | uint64(t.n)
 	return n, true
 }
 
-// markOf takes the lowest bits, where start takes the highest.
-func markOf(h uint64) uint8 { return uint8(h) | 0x80 }
-
-func (t *table) start(h uint64) int {
-	at, _ := bits.Mul64(h, uint64(len(t.marks)))
-	return int(at)
-}
+// start gives the slot at which the half of a hash begins: the higher the later.
+func (t *table) start(half uint64) int { return int(half * uint64(len(t.slots)) >> 32) }
 
 func (t *table) after(at int) int {
-	if at++; at < len(t.marks) {
+	if at++; at < len(t.slots) {
 		return at
 	}
 	return 0
 }
 
-// grow makes the table anew from the hashes of what it has numbered. The old one is
-// let go of first, so that there are never two.
-func (t *table) grow(hash func(uint32) uint64) {
-	size := max(16, 2*len(t.marks))
-	t.marks, t.numbers = nil, nil
-	t.marks, t.numbers = make([]uint8, size), make([]uint32, size)
-	for n := range t.n {
-		h := hash(n)
-		at := t.start(h)
-		for t.marks[at] != 0 {
-			at = t.after(at)
+func (t *table) grow() {
+	old := t.slots
+	size := len(old) * 2
+	if size > 1<<25 { // where memory counts more than time
+		size = len(old) / 2 * 3
+	}
+	t.slots = make([]uint64, max(64, size))
+	for _, s := range old {
+		if s != 0 {
+			at := t.start(s >> 32)
+			for t.slots[at] != 0 {
+				at = t.after(at)
+			}
+			t.slots[at] = s
 		}
-		t.marks[at], t.numbers[at] = markOf(h), n
 	}
 }

@@ -2,13 +2,16 @@ package linkage
 
 import (
 	"bytes"
+	"crypto/aes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 func testPRF(name string) *prf {
@@ -125,6 +128,54 @@ func TestLabelsOfOneRevisionDoNotShareAKey(t *testing.T) {
 		}
 	}
 	require.Less(t, equal, len(ca)/4, "the keystreams differ")
+}
+
+// The model: tags and labels as they are described, put together piece by piece.
+func TestTagAndLabelModel(t *testing.T) {
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	f := testPRF("model")
+	require.Equal(t, f[:16], tagBytes(f.tag(0)))
+	for _, j := range []uint32{1, 2, 255, 1 << 31} {
+		sum := sha256.Sum256(join([]byte("H&C/t2\x00"), f[16:], binary.BigEndian.AppendUint32(nil, j)))
+		require.Equal(t, sum[:16], tagBytes(f.tag(j)))
+	}
+
+	aliases, err := aes.NewCipher(make([]byte, 16))
+	require.NoError(t, err)
+	for _, class := range []int{64, 256, 1024} {
+		l := newLabels(&testScope, class)
+		alias := l.alias(aliases, testID)
+		block := make([]byte, 16)
+		aliases.Encrypt(block, testID[:])
+		require.Equal(t, block, alias[:])
+
+		got := l.seal([]byte("before"), f, header{alias, 7, opAdd}, testID, []byte("label"))
+		head := join(block, []byte{0, 0, 0, 0, 0, 0, 0, 7, 1})
+		text := join(testID[:], []byte{0, 5}, []byte("label"), make([]byte, class-5))
+		commitment := sha256.Sum256(join([]byte("H&C/c2\x00"), f[16:], testScope[:], head, text))
+		key := sha256.Sum256(join([]byte("H&C/k2\x00"), f[16:], commitment[:]))
+		aead, err := chacha20poly1305.New(key[:])
+		require.NoError(t, err)
+		require.Equal(t, aead.Seal(join([]byte("before"), head, commitment[:]), make([]byte, 12), text, nil), got)
+	}
+	require.Equal(t, 55, len(newLabels(&testScope, 64).key), "one block of SHA-256 with its padding")
+}
+
+func tagBytes(t tag) []byte { return t[:] }
+
+// Nothing of one label is left in the room for the next, which may be shorter.
+func TestLabelRoomIsCleared(t *testing.T) {
+	f, l := testPRF("f"), newLabels(&testScope, 64)
+	want := l.seal(nil, f, testHeader(1), testID, []byte("b"))
+	_ = l.seal(nil, testPRF("g"), testHeader(2), uuid.UUID{1}, bytes.Repeat([]byte("a"), 64))
+	_, err := l.open(f, want)
+	require.NoError(t, err)
+	require.Equal(t, want, l.seal(nil, f, testHeader(1), testID, []byte("b")))
+	opened, err := l.open(f, want)
+	require.NoError(t, err)
+	l.close()
+	require.Equal(t, []byte("b"), opened.label, "what was opened is a copy")
+	require.True(t, zero(l.space) && zero(l.key[:]))
 }
 
 // The bytes of tags and sealed labels are part of the protocol: a change here

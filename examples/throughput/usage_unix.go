@@ -26,6 +26,9 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// coreTime is a clock for what one goroutine does while the others rest.
+func coreTime() time.Duration { return processor() }
+
 // peakMemory is the most memory of this process that was resident at a time, in
 // bytes.
 //

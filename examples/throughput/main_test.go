@@ -258,7 +258,7 @@ func TestBar(t *testing.T) {
 		assert.Empty(t, plain.stderr)
 		seen := altered(t, func(o *options) { o.terminal, o.unit = true, noTime }, args...)
 		assert.Equal(t, exitOK, seen.code)
-		for _, part := range []string{"making identifiers", "receiver [##########] 100 %", "transmitter [##########] 100 %"} {
+		for _, part := range []string{"making identifiers", "receiver [##########] 100 % collect", "receiver [##########] 100 %", "transmitter [##########] 100 %"} {
 			assert.Contains(t, seen.stderr, part)
 		}
 		assert.NotContains(t, seen.stderr, "\n")

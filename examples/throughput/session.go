@@ -97,7 +97,7 @@ func (o *options) newSession(ctx context.Context, w *world, bar *bar) (*session,
 func (s *session) run(ctx context.Context) error {
 	parties, both := errgroup.WithContext(ctx)
 	parties.Go(func() error {
-		publication, err := linkage.Publish(both, s.transmitter, s.world.signals())
+		publication, err := linkage.Publish(both, s.transmitter, s.world.signals(s.transmitter.Progress))
 		if err != nil {
 			_ = s.server.Close()
 			return err
@@ -106,7 +106,7 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	})
 	parties.Go(func() (err error) {
-		s.matches, s.received, err = linkage.Receive(both, tls.Client(s.client, s.clientTLS), s.receiver, s.world.receiverAccounts())
+		s.matches, s.received, err = linkage.Receive(both, tls.Client(s.client, s.clientTLS), s.receiver, s.world.receiverAccounts(s.receiver.Progress))
 		return err
 	})
 	return parties.Wait()

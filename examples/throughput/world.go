@@ -151,8 +151,19 @@ func (s *shelf) take(i int64) ([]hashing.Identifier, error) {
 	return one, nil
 }
 
-// receiverAccounts streams the receiver's accounts.
-func (w *world) receiverAccounts() linkage.Source[linkage.Account] {
+// told is after how many accounts the progress is told of.
+const told = 1 << 14
+
+// tell says how far a source is, to whoever wants to know.
+func tell(progress func(linkage.Progress), done, total int64) {
+	if progress != nil && (done%told == 0 || done == total) {
+		progress(linkage.Progress{Round: "collect", Done: int(done), Total: int(total)})
+	}
+}
+
+// receiverAccounts streams the receiver's accounts. The session itself tells of
+// progress from when they have all been read.
+func (w *world) receiverAccounts(progress func(linkage.Progress)) linkage.Source[linkage.Account] {
 	return func(yield func(linkage.Account, error) bool) {
 		s := &shelf{held: w.heldAccounts, number: func(i int64) int64 { return i }}
 		for i := range w.accounts {
@@ -160,12 +171,13 @@ func (w *world) receiverAccounts() linkage.Source[linkage.Account] {
 			if !yield(linkage.Account{Ref: ref(i), Identifiers: ids}, err) || err != nil {
 				return
 			}
+			tell(progress, i+1, w.accounts)
 		}
 	}
 }
 
 // signals streams one signal about each flagged account.
-func (w *world) signals() linkage.Source[linkage.Flagged] {
+func (w *world) signals(progress func(linkage.Progress)) linkage.Source[linkage.Flagged] {
 	return func(yield func(linkage.Flagged, error) bool) {
 		s := &shelf{held: w.heldFlagged, number: w.whose}
 		for j := range w.flagged {
@@ -174,6 +186,7 @@ func (w *world) signals() linkage.Source[linkage.Flagged] {
 			if !yield(f, err) || err != nil {
 				return
 			}
+			tell(progress, j+1, w.flagged)
 		}
 	}
 }

@@ -47,9 +47,9 @@ func TestOverlap(t *testing.T) {
 		require.True(t, held.prepared())
 		require.NoError(t, w.prepare(t.Context(), -1))
 		require.False(t, w.prepared())
-		accounts, flagged := all(t, w.receiverAccounts()), all(t, w.signals())
-		require.Equal(t, accounts, all(t, held.receiverAccounts()))
-		require.Equal(t, flagged, all(t, held.signals()))
+		accounts, flagged := all(t, w.receiverAccounts(nil)), all(t, w.signals(nil))
+		require.Equal(t, accounts, all(t, held.receiverAccounts(nil)))
+		require.Equal(t, flagged, all(t, held.signals(nil)))
 
 		owner := map[hashing.Identifier]int64{}
 		for i, a := range accounts {

@@ -16,6 +16,9 @@
 //	    -cert certs/receiver.pem -key certs/receiver.key -peer-ca certs/ca.pem -accounts accounts.csv \
 //	    -decisions decisions.jsonl
 //
+// With -protocol vole the receiver's accounts are enrolled in bulk, which for a
+// million of them is a matter of seconds and not of minutes.
+//
 // The use of the library is in transmitter.go and receiver.go; what stands around
 // it reads files, opens connections and prints. The columns of the files are
 // described in flagged.go and accounts.go.

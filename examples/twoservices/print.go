@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
 )
 
 // explained is how many decisions are printed in full.
@@ -26,7 +27,7 @@ func (res *results) print(w io.Writer) error {
 	}
 	fmt.Fprintln(b, "What each side learned")
 	if res.sent != nil {
-		res.sent.printLearned(b)
+		res.sent.printLearned(b, res.protocol)
 	}
 	if res.received != nil {
 		res.received.printLearned(b)
@@ -102,12 +103,16 @@ func (r *received) printExplained(w io.Writer) {
 	}
 }
 
-func (s *sent) printLearned(w io.Writer) {
+func (s *sent) printLearned(w io.Writer, protocol string) {
+	kinds := "and how\n  many of them are of which kind." // by ec each kind has a key of its own
+	if protocol == linkage.ProtocolVOLE {
+		kinds = "and not\n  how many of them are of which kind."
+	}
 	fmt.Fprintf(w, `
-  The transmitter learned that the receiver asked about %d identifiers, and how
-  many of them are of which kind. It did not learn any of them, nor whether any is
-  one that it has flagged, nor which accounts they belong to, nor what was decided.
-`, s.sum.Identifiers)
+  The transmitter learned that the receiver asked about %d identifiers, %s
+  It did not learn any of them, nor whether any is one that it has flagged, nor which
+  accounts they belong to, nor what was decided.
+`, s.sum.Identifiers, kinds)
 }
 
 func (r *received) printLearned(w io.Writer) {

@@ -53,6 +53,20 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
+// TestWhatTheTransmitterLearned: by ec each kind of identifier is asked about under a
+// key of its own, and by vole all are in one vector.
+func TestWhatTheTransmitterLearned(t *testing.T) {
+	for protocol, text := range map[string]string{
+		linkage.ProtocolEC:   "identifiers, and how\n  many of them are of which kind.",
+		linkage.ProtocolVOLE: "identifiers, and not\n  how many of them are of which kind.",
+	} {
+		out := small(t, "-protocol", protocol)
+		require.Equal(t, exitOK, out.code, out.stderr)
+		assert.Contains(t, out.stdout, text)
+		assert.Contains(t, out.stdout, "enrolling by "+protocol+".")
+	}
+}
+
 // TestProtocolOfTheAgreement: a flag that is not what both have signed is told at
 // once, before anything is listened for or read.
 func TestProtocolOfTheAgreement(t *testing.T) {

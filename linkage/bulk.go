@@ -24,13 +24,16 @@ import (
 //	  vector           ->                                         (several)
 //	                   <-   message 7
 //	  then
+//	  ready            ->
 //	                   <-   records, sorted by tag                (several)
 //
-// The records come last, for there is nothing to seal them with before. Neither says
-// anything that depends on a match.
+// The records come last, for there is nothing to seal them with before. Before they go out
+// the receiver says that it has finished all chunks: from then on none is enrolled anew.
+// Neither says anything that depends on a match.
 const (
 	msgBulk    byte = 9
 	msgVector  byte = 10
+	msgReady   byte = 11
 	vectorHead      = 4 + 4 // chunk, piece
 )
 

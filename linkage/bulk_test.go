@@ -23,6 +23,7 @@ import (
 const (
 	frameBulk   byte = 9
 	frameVector byte = 10
+	frameReady  byte = 11
 )
 
 func inBulk(a *linkage.Agreement) {
@@ -252,6 +253,9 @@ func bulkAttacks(victim linkage.Role) []attack {
 			attack{name: "a vector that is too long", kind: frameVector, bend: longer(frameVector), want: linkage.ErrFrame},
 			attack{name: "a vector that is too short", kind: frameVector, bend: shorter(frameVector), want: linkage.ErrFrame},
 			attack{name: "no vector", kind: frameVector, bend: silence, want: linkage.ErrTimeout, idle: quick},
+			attack{name: "not ready", kind: frameReady, bend: silence, want: linkage.ErrTimeout, idle: quick},
+			attack{name: "a chunk again instead of being ready", kind: frameReady, bend: func([]byte) []byte { return raw(frameBulk, make([]byte, 55)) }, want: linkage.ErrOrder},
+			attack{name: "ready with words", kind: frameReady, bend: longer(frameReady), want: linkage.ErrFrame},
 			attack{name: "a chunk again instead of the end", kind: frameDone, bend: func([]byte) []byte { return raw(frameBulk, make([]byte, 55)) }, want: linkage.ErrOrder},
 		)
 	}

@@ -16,9 +16,9 @@ import (
 )
 
 // fixedParties always holds the same keys and the same agreement.
-func fixedParties(t testing.TB) *linkagetest.Parties {
+func fixedParties(t testing.TB, edit ...func(*linkage.Agreement)) *linkagetest.Parties {
 	seed := func(name string) []byte { s := sha256.Sum256([]byte(name)); return s[:] }
-	p := linkagetest.NewParties()
+	p := linkagetest.NewParties(edit...)
 	p.Transmitter, p.Receiver = ed25519.NewKeyFromSeed(seed("transmitter")), ed25519.NewKeyFromSeed(seed("receiver"))
 	p.Agreement.Transmitter.Key = p.Transmitter.Public().(ed25519.PublicKey)
 	p.Agreement.Receiver.Key = p.Receiver.Public().(ed25519.PublicKey)

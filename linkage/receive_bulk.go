@@ -50,6 +50,9 @@ func (r *receiver) runBulk(ctx context.Context) (round string, err error) {
 	if err := r.enrolBulk(ctx, seed); err != nil {
 		return roundEnrolment, err
 	}
+	if err := r.ch.write(msgReady); err != nil {
+		return roundEnrolment, err
+	}
 	r.lap(roundEnrolment)
 	if err := r.readRecords(ctx); err != nil {
 		return roundRecords, err

@@ -21,9 +21,9 @@ type evaluation struct {
 	done   int   // chunks finished: never fewer than the receiver has
 	state  *stateWriter
 
-	// published is set when the first record goes out. From then on no chunk is enrolled
-	// anew: a receiver that has seen which of its identifiers are flagged would otherwise
-	// enrol others in their place.
+	// published is set before the first record goes out, when the receiver has said that it
+	// has finished all chunks. From then on none is enrolled anew: a receiver that has seen
+	// which of its identifiers are flagged would otherwise enrol others in their place.
 	published bool
 }
 
@@ -41,9 +41,14 @@ func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
 			return roundEnrolment, &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
 		}
 	}
-	t.lap(roundEnrolment)
+	records := t.pub.unsealed().sealing(t.bulk.values, t.cfg.Workers)
+	arranged := records.arrange()
+	if _, err := t.ch.read(msgReady, 0); err != nil {
+		return roundEnrolment, err
+	}
 	t.bulk.published = true
-	if err := t.publishBulk(ctx); err != nil {
+	t.lap(roundEnrolment)
+	if err := t.publishBulk(ctx, records, arranged); err != nil {
 		return roundRecords, err
 	}
 	t.lap(roundRecords)
@@ -172,11 +177,10 @@ func (t *transmitter) serveChunk(s *bulk.Sender) error {
 }
 
 // publishBulk seals the records and sends them as they are made.
-func (t *transmitter) publishBulk(ctx context.Context) error {
-	s := t.pub.unsealed().sealing(t.bulk.values, t.cfg.Workers)
+func (t *transmitter) publishBulk(ctx context.Context, s *sealing, arranged []entry) error {
 	size := recordSize(s.class)
 	sent := 0
-	return s.records(ctx, s.arrange(), wire.MaxBody/size, func(batch []byte) error {
+	return s.records(ctx, arranged, wire.MaxBody/size, func(batch []byte) error {
 		sent += len(batch) / size
 		t.progress(ctx, roundRecords, sent, t.sum.Records)
 		return t.ch.write(msgRecords, batch)

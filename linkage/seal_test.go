@@ -120,7 +120,7 @@ func TestIndex(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 2))
-	for _, n := range []int{0, 1, 2, 3, 100, 3000} {
+	for _, n := range []int{0, 1, 2, 3, 100, 700} {
 		for _, size := range []int{tagSize, tagSize + 10} {
 			for _, crowded := range []int{0, 3, 8, 12} { // bytes that all tags begin with
 				var all []tag
@@ -133,6 +133,10 @@ func TestIndex(t *testing.T) {
 				}
 				slices.SortFunc(all, func(a, b tag) int { return bytes.Compare(a[:], b[:]) })
 				all = slices.Compact(all)
+				there := map[tag]bool{}
+				for _, name := range all {
+					there[name] = true
+				}
 				p := published{size: size, per: 7, n: len(all)}
 				for i, name := range all {
 					if i%p.per == 0 {
@@ -155,13 +159,13 @@ func TestIndex(t *testing.T) {
 							other := name
 							other[at] += by
 							_, ok := find(other)
-							require.Equal(t, slices.Contains(all, other), ok)
+							require.Equal(t, there[other], ok)
 						}
 					}
 				}
 				for _, name := range []tag{{}, tag(bytes.Repeat([]byte{255}, tagSize))} {
 					_, ok := find(name)
-					require.Equal(t, slices.Contains(all, name), ok)
+					require.Equal(t, there[name], ok)
 				}
 			}
 		}

@@ -97,15 +97,17 @@ func TestArrows(t *testing.T) {
 // reason.
 func TestDependencies(t *testing.T) {
 	reasons := map[string]string{
-		"github.com/google/uuid":          "identifiers of signals and decisions; device identifiers that are UUIDs",
-		"github.com/nyaruka/phonenumbers": "the numbering plans of the world",
-		"github.com/gtank/ristretto255":   "the group of RFC 9496, for base oblivious transfers",
-		"filippo.io/edwards25519":         "the curve beneath ristretto255",
-		"golang.org/x/crypto":             "Argon2id and ChaCha20-Poly1305",
-		"golang.org/x/sync":               "the two parties of the demonstration, which fail together",
-		"golang.org/x/text":               "of phonenumbers",
-		"google.golang.org/protobuf":      "of phonenumbers",
-		"golang.org/x/sys":                "of x/crypto; which instructions the processor has",
+		"github.com/google/uuid":              "identifiers of signals and decisions; device identifiers that are UUIDs",
+		"github.com/nyaruka/phonenumbers":     "the numbering plans of the world",
+		"github.com/gtank/ristretto255":       "the group of RFC 9496, for base oblivious transfers",
+		"filippo.io/edwards25519":             "the curve beneath ristretto255",
+		"github.com/prysmaticlabs/gohashtree": "SHA-256 of many inputs at a time, as millions of identifiers need it",
+		"github.com/klauspost/cpuid/v2":       "of gohashtree",
+		"golang.org/x/crypto":                 "Argon2id and ChaCha20-Poly1305",
+		"golang.org/x/sync":                   "the two parties of the demonstration, which fail together",
+		"golang.org/x/text":                   "of phonenumbers",
+		"google.golang.org/protobuf":          "of phonenumbers",
+		"golang.org/x/sys":                    "of x/crypto; which instructions the processor has",
 	}
 	for _, p := range packages(t) {
 		for _, d := range p.Deps {

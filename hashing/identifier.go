@@ -5,7 +5,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -102,45 +101,6 @@ func (id Identifier) Compare(other Identifier) int {
 		return int(id.kind) - int(other.kind)
 	}
 	return bytes.Compare(id.box[:], other.box[:])
-}
-
-// digestLabel separates Digest from every other use of SHA-256. Label, kind, form
-// and salt are 55 bytes, the most that SHA-256 takes in one block.
-const digestLabel = "H&C/d2"
-
-// digestInput is label ‖ kind ‖ form ‖ salt.
-type digestInput [len(digestLabel) + 1 + blockSize + 32]byte
-
-// digestInputs are what digests are made in, the label in its place. They lie on
-// the heap for the reason that blocks do.
-var digestInputs = sync.Pool{New: func() any {
-	in := new(digestInput)
-	copy(in[:], digestLabel)
-	return in
-}}
-
-// Digest is the SHA-256 of the identifier under a salt: package linkage gives the
-// digest of the agreement. It exists to be the input of an oblivious pseudorandom
-// function.
-//
-// It is NOT private: whoever knows the salt can try all phone numbers in minutes.
-// Never store it, log it or send it.
-func (id Identifier) Digest(salt [32]byte) [32]byte {
-	if id.IsZero() {
-		panic("hashing: use of a zero Identifier")
-	}
-	in := digestInputs.Get().(*digestInput)
-	// All parts have fixed sizes: no two (kind, form, salt) give the same bytes.
-	rest := in[len(digestLabel):]
-	rest[0] = byte(id.kind)
-	f := rest[1 : 1+blockSize]
-	copy(f, id.box[:])
-	processCiphers()[id.kind].Decrypt(f, f)
-	copy(rest[1+blockSize:], salt[:])
-	sum := sha256.Sum256(in[:])
-	clear(f)
-	digestInputs.Put(in)
-	return sum
 }
 
 // String names the kind only, as in "hashing.Identifier(phone)".

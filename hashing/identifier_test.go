@@ -2,6 +2,8 @@ package hashing_test
 
 import (
 	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -50,8 +52,8 @@ func TestDigestModel(t *testing.T) {
 	id := parse(t, hashing.IMEI, "351829407361952")
 	salts := [][32]byte{{}, {1}, {31: 1}, sha256.Sum256([]byte("agreement"))}
 	for _, salt := range salts {
-		in := "H&C/d2" + "\x02" + "35182940736195\x00\x00" + string(salt[:])
-		assert.Len(t, in, 55, "one block of SHA-256")
+		in := "hueandcry/d/v3\x00" + "\x02" + "35182940736195\x00\x00" + string(salt[:])
+		assert.Len(t, in, 64)
 		assert.Equal(t, sha256.Sum256([]byte(in)), id.Digest(salt))
 	}
 	seen := map[[32]byte]bool{}
@@ -63,6 +65,32 @@ func TestDigestModel(t *testing.T) {
 		}
 	}
 	assert.Len(t, seen, 8)
+}
+
+// Digests are the digests, however many are asked for, whatever hashes them.
+func TestDigests(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	var ids []hashing.Identifier
+	for len(ids) < 300 {
+		if id, err := hashing.ParseDevice(hashing.InstallID, fmt.Sprintf("%016x", r.Uint64())); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	salt := [32]byte{byte(seed)}
+	for n := 0; n <= len(ids); n += 1 + n/20 {
+		out := make([][32]byte, n+1)
+		from := r.IntN(len(ids) - n + 1)
+		hashing.Digests(out[:n], ids[from:from+n], salt)
+		for i, id := range ids[from : from+n] {
+			require.Equal(t, id.Digest(salt), out[i], "%d of %d", i, n)
+		}
+		require.Zero(t, out[n], "written past the end")
+	}
+	assert.Panics(t, func() { hashing.Digests(make([][32]byte, 1), ids[:2], salt) })
+	assert.Panics(t, func() { hashing.Digests(make([][32]byte, 2), []hashing.Identifier{ids[0], {}}, salt) })
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { hashing.Digests(make([][32]byte, 0, 8)[:8], ids[:8], salt) }), 2.0)
 }
 
 func TestKinds(t *testing.T) {

@@ -212,29 +212,28 @@ func (d *byChunk) most() (most int) {
 	return most
 }
 
-// gather puts the items of a chunk into a buffer.
-func (d *byChunk) gather(buf []item, all *list[item], c int) []item {
-	buf = slices.Grow(buf[:0], d.start[c+1]-d.start[c])
+// gather gives the items of a chunk: all as they are, or picked out into a buffer.
+func (d *byChunk) gather(buf []item, all *list[item], c int) (_ bulk.Segments, reuse []item) {
 	if d.order == nil {
-		for _, some := range all.chunks {
-			buf = append(buf, some...)
-		}
-		return buf
+		return all.chunks, nil
 	}
+	buf = slices.Grow(buf[:0], d.start[c+1]-d.start[c])
 	for _, i := range d.order[d.start[c]:d.start[c+1]] {
 		buf = append(buf, *all.at(i))
 	}
-	return buf
+	return bulk.Segments{buf}, buf
 }
 
-// scatter calls put with each item of a chunk and its value.
-func (d *byChunk) scatter(c int, values []bulk.Output, put func(item uint32, value prf)) {
-	for i, v := range values {
-		at := uint32(i)
-		if d.order != nil {
-			at = d.order[d.start[c]+i]
+// scatter gives what brings the values of a chunk to the places of their items.
+func (d *byChunk) scatter(c int, place func(item uint32) *prf) func(from int, values []bulk.Output) {
+	return func(from int, values []bulk.Output) {
+		for i, v := range values {
+			at := uint32(from + i)
+			if d.order != nil {
+				at = d.order[d.start[c]+from+i]
+			}
+			*place(at) = v
 		}
-		put(at, prf(v))
 	}
 }
 

@@ -20,16 +20,11 @@ type intake struct {
 	added    func(h holding) error // called for each holding that is new to the book
 	repeated func(n int) error     // gives the error for the n-th account, whose name came before
 	admitted [1 << 8]bool          // by kind
-	pending  []pendingItem
-	items    []item   // their digests
-	hashes   []uint64 // and the book's hashes of these
-	fresh    []uint64 // hashes of names not looked at yet, the last of names
-}
-
-// pendingItem is an identifier that is not in the book yet.
-type pendingItem struct {
-	id           hashing.Identifier
-	owner, place uint32
+	ids      []hashing.Identifier  // that are not in the book yet
+	pending  []holding             // of these
+	items    []item                // their digests
+	hashes   []uint64              // and the book's hashes of these
+	fresh    []uint64              // hashes of names not looked at yet, the last of names
 }
 
 // intakeRun is how many identifiers are gathered, and how many names: enough for all
@@ -72,7 +67,8 @@ func (in *intake) admit(ctx context.Context, ref string, hash uint64, ids []hash
 		case !in.admitted[id.Kind()]:
 			in.sum.Skipped[id.Kind()]++
 		default:
-			in.pending = append(in.pending, pendingItem{id, uint32(owner), uint32(i)})
+			in.ids = append(in.ids, id)
+			in.pending = append(in.pending, holding{owner: uint32(owner), place: uint32(i)})
 			if len(in.pending) == intakeRun {
 				if err := in.flush(); err != nil {
 					return err
@@ -89,8 +85,8 @@ func (in *intake) admit(ctx context.Context, ref string, hash uint64, ids []hash
 // flush brings what has been gathered into the names and the book.
 func (in *intake) flush() error {
 	spread(in.cfg.Workers, len(in.pending), 256, func(from, to int) {
+		hashing.Digests(in.items[from:to], in.ids[from:to], in.digest)
 		for i := from; i < to; i++ {
-			in.items[i] = in.pending[i].id.Digest(in.digest)
 			in.hashes[i] = in.book.hash(&in.items[i])
 		}
 	})
@@ -104,7 +100,7 @@ func (in *intake) flush() error {
 				return err
 			}
 		}
-		h, added, err := in.book.add(&in.items[i], in.hashes[i], p.id.Kind(), p.owner, p.place)
+		h, added, err := in.book.add(&in.items[i], in.hashes[i], in.ids[i].Kind(), p.owner, p.place)
 		if err == nil && added {
 			err = in.added(h)
 		}
@@ -117,7 +113,7 @@ func (in *intake) flush() error {
 			return err
 		}
 	}
-	in.pending, in.fresh = in.pending[:0], in.fresh[:0]
+	in.ids, in.pending, in.fresh = in.ids[:0], in.pending[:0], in.fresh[:0]
 	return nil
 }
 

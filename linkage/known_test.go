@@ -56,7 +56,7 @@ func TestSessionKnownAnswer(t *testing.T) {
 	for _, c := range []struct {
 		bytes []byte
 		want  string
-	}{{record.Sent(), "bc9923b5bbf71fd38df37b84f898603e5eb7b4d7ec228305f8587a8fc27e38dd"}, {record.Received(), "4e60f47f98cdc8881ddad196e367a121a6ff3ec74392961a4af100eb9accb121"}} {
+	}{{record.Sent(), "138cba7340995c3f39892a4ff0d6b787798836d76aee5f36cdfe95092cdfda57"}, {record.Received(), "2372a716f049e06d27b6189d2c0e88f155ae866473c399f5fe25590054bb639c"}} {
 		sum := sha256.Sum256(c.bytes)
 		require.Equal(t, c.want, hex.EncodeToString(sum[:]))
 	}

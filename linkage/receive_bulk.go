@@ -98,20 +98,19 @@ func (r *receiver) enrolBulk(ctx context.Context, seed [32]byte) error {
 	salt := bulk.NewSalt(e.coin)
 	var memory bulk.Memory
 	defer memory.Clear()
-	var items []item
-	defer func() { clear(items[:cap(items)]) }()
+	var buf []item
+	defer func() { clear(buf[:cap(buf)]) }()
 	for ; e.done < e.params.Chunks(); e.done++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		items = e.parts.gather(items, &e.book.items, e.done)
-		c := bulk.NewReceiver(e.params, salt, chunkSession(seed, e.done), items, r.random("chunk/receiver", e.done), &memory)
+		var items bulk.Segments
+		items, buf = e.parts.gather(buf, &e.book.items, e.done)
+		c := bulk.NewReceiver(e.params, salt, chunkSession(seed, e.done), items, e.parts.scatter(e.done, e.book.value), r.random("chunk/receiver", e.done), &memory)
 		c.Workers = r.cfg.Workers
 		if err := r.enrolChunk(c); err != nil {
 			return err
 		}
-		e.parts.scatter(e.done, c.Outputs(), func(i uint32, v prf) { *e.book.value(i) = v })
-		clear(c.Outputs())
 		r.progress(ctx, roundEnrolment, share(e.params, e.done+1), int(e.params.Items()))
 	}
 	return nil

@@ -108,8 +108,7 @@ func (t *transmitter) evaluateBulk(ctx context.Context, seed [32]byte) error {
 	salt, all := bulk.NewSalt(e.coin), &t.pub.unsealed().signals.items
 	var memory bulk.Memory
 	defer memory.Clear()
-	var items []item
-	out := make([]bulk.Output, e.parts.most())
+	var buf []item
 	for ; e.done < e.params.Chunks(); e.done++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -127,9 +126,9 @@ func (t *transmitter) evaluateBulk(ctx context.Context, seed [32]byte) error {
 			return err
 		}
 		failed := t.ch.write(msgBulk, bulkFrame(e.done, len(e.params.Sizes())-1), last)
-		items = e.parts.gather(items, all, e.done)
-		s.Chunk().Evaluate(out[:len(items)], items, e.params, salt, t.cfg.Workers)
-		e.parts.scatter(e.done, out[:len(items)], func(i uint32, v prf) { e.values[i] = v })
+		var items bulk.Segments
+		items, buf = e.parts.gather(buf, all, e.done)
+		s.Chunk().Evaluate(items, e.params, salt, t.cfg.Workers, e.parts.scatter(e.done, func(i uint32) *prf { return &e.values[i] }))
 		if e.state != nil {
 			if err := e.state.chunk(e.done, sid, s.Chunk()); err != nil {
 				return &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}

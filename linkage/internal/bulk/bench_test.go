@@ -15,14 +15,13 @@ func BenchmarkChunk(b *testing.B) {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			p, salt := newParams(b, n), NewSalt([32]byte{1})
 			mine, theirs := itemsFrom(0, n), itemsFrom(uint64(n/2), n)
-			out := make([]Output, n)
 			var memories [2]Memory
 			for b.Loop() {
-				r := NewReceiver(p, salt, [32]byte{1}, mine, fixed(1), &memories[0])
+				r := newTested(p, salt, [32]byte{1}, mine, fixed(1), &memories[0])
 				s := NewSender(p, [32]byte{1}, fixed(2), &memories[1])
 				errR, errS := exchange(r, s, nil)
 				require.NoError(b, errors.Join(errR, errS))
-				s.Chunk().Evaluate(out, theirs, p, salt, 1)
+				evaluate(s.Chunk(), theirs, p, salt, 1)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/item")
 		})

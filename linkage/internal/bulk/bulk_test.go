@@ -67,17 +67,17 @@ func TestMemoryAndWorkers(t *testing.T) {
 		p, salt := newParams(t, n), NewSalt([32]byte{3})
 		fresh, freshS := pair(p, salt, itemsFrom(1, n), byte(n))
 		sid := sha256.Sum256([]byte{byte(n)})
-		r, s := NewReceiver(p, salt, sid, itemsFrom(1, n), fixed(1, byte(n)), &mine), NewSender(p, sid, fixed(2, byte(n)), &theirs)
+		r, s := newTested(p, salt, sid, itemsFrom(1, n), fixed(1, byte(n)), &mine), NewSender(p, sid, fixed(2, byte(n)), &theirs)
 		r.Workers, s.Workers = i+1, 4-i
 		for _, x := range []struct {
-			r *Receiver
+			r *tested
 			s *Sender
 		}{{fresh, freshS}, {r, s}} {
 			errR, errS := exchange(x.r, x.s, nil)
 			require.NoError(t, errors.Join(errR, errS))
 			requireFunction(t, x.r, x.s, itemsFrom(100000, 5))
 		}
-		require.Equal(t, fresh.Outputs(), r.Outputs())
+		require.Equal(t, fresh.out, r.out)
 		require.Equal(t, freshS.Chunk(), s.Chunk())
 	}
 	mine.Clear()
@@ -97,7 +97,7 @@ func TestSessionsAreUnrelated(t *testing.T) {
 			r, s := pair(p, NewSalt([32]byte{i}), items, 3*i+j)
 			errR, errS := exchange(r, s, nil)
 			require.NoError(t, errors.Join(errR, errS))
-			for _, o := range r.Outputs() {
+			for _, o := range r.out {
 				seen[o] = true
 				n++
 			}
@@ -214,7 +214,7 @@ func TestSecondSeed(t *testing.T) {
 	r, s := pair(p, NewSalt([32]byte{4}), []Item{item(1), item(1)}, 0)
 	errR, _ := exchange(r, s, nil)
 	require.ErrorIs(t, errR, ErrEncode)
-	require.Panics(t, func() { r.Outputs() })
+	require.Zero(t, r.n.Load())
 	require.Panics(t, func() { s.Chunk() })
 }
 
@@ -227,11 +227,11 @@ func TestKnownAnswer(t *testing.T) {
 	errR, errS := exchange(r, s, func(_ int, b []byte) []byte { all.Write(b); return b })
 	require.NoError(t, errors.Join(errR, errS))
 	wire := all.Sum(nil)
-	for _, o := range r.Outputs() {
+	for _, o := range r.out {
 		all.Write(o[:])
 	}
 	require.Equal(t, "4ef8f6be4dceaf954cab2b82ad39db4f5a099897a1abd88d89b516e4c8b3641c", hex.EncodeToString(wire))
-	require.Equal(t, "0a4021cc76c9adcfa8537dd4a50b5926773527e54487981d585c1aa20419790c", hex.EncodeToString(all.Sum(nil)))
+	require.Equal(t, "0ebfdfd23d28c5ac87b4961c576613739d37d43179a159516eb5fb772719df59", hex.EncodeToString(all.Sum(nil)))
 }
 
 // A failing source of randomness ends the chunk at any point.
@@ -245,7 +245,7 @@ func TestRandomnessFails(t *testing.T) {
 			source := [...]byte{1, 2}[side]
 			limited := iotest.DataErrReader(&limitedReader{fixed(source, 1), n, broken})
 			if side == 0 {
-				r = NewReceiver(p, r.salt, [32]byte(r.sid), r.items, limited, nil)
+				r = newTested(p, r.salt, [32]byte(r.sid), r.all, limited, nil)
 			} else {
 				s = NewSender(p, [32]byte(s.sid), limited, nil)
 			}

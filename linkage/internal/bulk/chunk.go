@@ -18,39 +18,50 @@ type Chunk struct {
 }
 
 // run is how many items are decoded before they are hashed: they stay in the cache.
-const run = 1 << 11
+const run = 1 << 10
 
 type scratch struct {
+	*hasher
 	keys   [run]okvs.Key
 	v      [run]gf128.Element
 	hashes [run]gf128.Element
 }
 
-// Evaluate sets out[i] to the function's value for items[i], all of which must belong to the
-// chunk; for others the values mean nothing. It uses up to so many workers, one if
-// workers < 1. It panics if the slices have different lengths, or Key has another
-// length than the parameters say.
-func (c *Chunk) Evaluate(out []Output, items []Item, p Params, salt *Salt, workers int) {
-	if len(out) != len(items) || len(c.Key) != p.Size() {
-		panic("bulk: slices of different lengths")
+func newScratch() *scratch { return &scratch{hasher: newHasher()} }
+
+// Evaluate calls put with the function's values for all items, a run of them at a time: out[i] is
+// that of item from+i, counted through the segments, and is put's until it returns. The
+// items must belong to the chunk; for others the values mean nothing. It uses up to so many
+// workers, one if workers < 1, and put is called by all of them. It panics if Key has
+// another length than the parameters say.
+func (c *Chunk) Evaluate(items Segments, p Params, salt *Salt, workers int, put func(from int, out []Output)) {
+	if len(c.Key) != p.Size() {
+		panic("bulk: a key of another length")
 	}
 	m := okvs.NewMatrix(p.store, c.Seed)
-	inRuns(workers, len(items), run, func() *scratch { return new(scratch) }, func(s *scratch, from, to int) {
-		some := items[from:to]
+	eachRun(workers, items, newScratch, func(s *scratch, from int, some []Item) {
 		v, hashes := s.v[:len(some)], s.hashes[:len(some)]
 		s.decode(m, c.Key, some)
 		salt.values(hashes, some)
 		gf128.MulAdd(v, hashes, c.Delta)
-		for i := range some {
-			out[from+i] = output(v[i], c.Toss, &some[i])
-		}
+		put(from, s.outputs(v, c.Toss, some))
 	})
+}
+
+// Segments are the items of a chunk, in as many pieces as it pleases the caller.
+type Segments [][]Item
+
+func (s Segments) len() (n int) {
+	for _, some := range s {
+		n += len(some)
+	}
+	return n
 }
 
 // decode sets s.v to what the vector holds under the items, at most run of them.
 func (s *scratch) decode(m *okvs.Matrix, vector []gf128.Element, items []Item) {
 	for i := range items {
-		s.keys[i] = items[i].key()
+		s.keys[i] = keyOf(&items[i])
 	}
 	m.Decode(s.v[:len(items)], vector, s.keys[:len(items)], 1)
 }
@@ -78,7 +89,7 @@ func NewLocator(p Params, salt *Salt, seed [32]byte) *Locator {
 func (l *Locator) Place(x Item) Place {
 	var h [1]gf128.Element
 	l.salt.values(h[:], []Item{x})
-	return Place{l.m.Row(x.key()), x, h[0]}
+	return Place{l.m.Row(keyOf(&x)), x, h[0]}
 }
 
 // Output gives the function's value, from the elements of the key at the three Sparse places

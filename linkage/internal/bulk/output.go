@@ -9,19 +9,48 @@ import (
 )
 
 // Output is the value of the function for an item.
-type Output [32]byte
+type Output = [32]byte
 
-const outputLabel = "H&C/F1\x00"
+const outputLabel = "hueandcry/F/v1\x00\x00" // 16 bytes
 
-// output is F: the SHA-256 of a label, of the field element with w added, and of
-// the item, which together are one block. The session is in w, which is a hash of it.
+// F is the SHA-256 of a label, of the field element with w added, and of the item: 64 bytes in
+// two halves. The session is in w, which is a hash of it. hasher computes some at a time.
+type hasher struct {
+	in  [2 * run][32]byte
+	out [run]Output
+}
+
+func newHasher() *hasher {
+	h := new(hasher)
+	for i := range run {
+		copy(h.in[2*i][:], outputLabel)
+	}
+	return h
+}
+
+// outputs gives F for at most run items, until it is called again.
+func (h *hasher) outputs(v []gf128.Element, w gf128.Element, items []Item) []Output {
+	for i := range items {
+		half := h.in[2*i][len(outputLabel):]
+		binary.LittleEndian.PutUint64(half, v[i].Lo^w.Lo)
+		binary.LittleEndian.PutUint64(half[8:], v[i].Hi^w.Hi)
+		h.in[2*i+1] = items[i]
+	}
+	out := h.out[:len(items)]
+	if len(out) > 0 {
+		hashPairs(out, h.in[:2*len(items)])
+	}
+	return out
+}
+
+// output is F for one item.
 func output(v, w gf128.Element, x *Item) Output {
-	var block [len(outputLabel) + gf128.Size + len(Item{})]byte
-	copy(block[:], outputLabel)
-	binary.LittleEndian.PutUint64(block[len(outputLabel):], v.Lo^w.Lo)
-	binary.LittleEndian.PutUint64(block[len(outputLabel)+8:], v.Hi^w.Hi)
-	copy(block[len(outputLabel)+gf128.Size:], x[:])
-	return sha256.Sum256(block[:])
+	var whole [64]byte
+	copy(whole[:], outputLabel)
+	binary.LittleEndian.PutUint64(whole[len(outputLabel):], v.Lo^w.Lo)
+	binary.LittleEndian.PutUint64(whole[len(outputLabel)+8:], v.Hi^w.Hi)
+	copy(whole[32:], x[:])
+	return sha256.Sum256(whole[:])
 }
 
 // session is what every hash of a chunk carries.
@@ -72,16 +101,28 @@ func (p *polynomial) add(piece []gf128.Element) {
 	p.start = p.start.Mul(p.powers[len(p.powers)-1])
 }
 
-// inRuns calls f for runs of at most run of 0, ..., n-1, on so many workers, and waits. What
-// make gives belongs to one worker.
-func inRuns[T any](workers, n, run int, fresh func() T, f func(own T, from, to int)) {
-	runs := (n + run - 1) / run
-	workers = max(1, min(workers, runs))
+// eachRun calls f with runs of the items, at most run of them at a time, and with the number of
+// items before them, on so many workers, and waits. What fresh gives belongs to one worker.
+func eachRun[T any](workers int, items Segments, fresh func() T, f func(own T, from int, some []Item)) {
+	type job struct {
+		from int
+		some []Item
+	}
+	var jobs []job
+	from := 0
+	for _, rest := range items {
+		for len(rest) > 0 {
+			n := min(run, len(rest))
+			jobs = append(jobs, job{from, rest[:n]})
+			rest, from = rest[n:], from+n
+		}
+	}
+	workers = max(1, min(workers, len(jobs)))
 	var wait sync.WaitGroup
 	work := func(w int) {
 		own := fresh()
-		for i := runs * w / workers; i < runs*(w+1)/workers; i++ {
-			f(own, i*run, min((i+1)*run, n))
+		for _, j := range jobs[len(jobs)*w/workers : len(jobs)*(w+1)/workers] {
+			f(own, j.from, j.some)
 		}
 	}
 	for w := 1; w < workers; w++ {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
 	"github.com/hueandcry/hueandcry/linkage/internal/okvs"
@@ -21,7 +22,7 @@ type Receiver struct {
 	p     Params
 	salt  *Salt
 	sid   session
-	items []Item
+	items Segments
 	rand  io.Reader
 	mem   *Memory
 	vole  *vole.Receiver
@@ -32,22 +33,23 @@ type Receiver struct {
 	offered [offerSize]byte // which seed of the matrix, and w2
 	matrix  *okvs.Matrix
 	vector  []gf128.Element // P + C
-	out     []Output
+	put     func(from int, out []Output)
 	encode  func(*okvs.Matrix, []gf128.Element, []okvs.Key, []gf128.Element, int) error // tests make it fail
 }
 
 // NewReceiver begins a chunk with the items that belong there, all different: at most
-// [Params.Capacity], else it panics. The session id must be new for every try at every
+// [Params.Capacity], else it panics. Put is called in the last step with the function's
+// values, as by [Chunk.Evaluate]; it may overwrite the items that they are of. The session id must be new for every try at every
 // chunk, and the same on both sides; rand is a source of secret random bytes; memory may be
 // nil.
-func NewReceiver(p Params, salt *Salt, sid [32]byte, items []Item, rand io.Reader, memory *Memory) *Receiver {
-	if len(items) > p.capacity {
+func NewReceiver(p Params, salt *Salt, sid [32]byte, items Segments, put func(from int, out []Output), rand io.Reader, memory *Memory) *Receiver {
+	if items.len() > p.capacity {
 		panic("bulk: more items than the chunk takes")
 	}
 	if memory == nil {
 		memory = new(Memory)
 	}
-	r := &Receiver{p: p, salt: salt, sid: sid, items: items, rand: rand, mem: memory, vole: vole.NewReceiver(p.vector, sid, rand)}
+	r := &Receiver{p: p, salt: salt, sid: sid, items: items, put: put, rand: rand, mem: memory, vole: vole.NewReceiver(p.vector, sid, rand)}
 	r.vole.Space = &memory.space
 	r.encode = (*okvs.Matrix).Encode
 	return r
@@ -55,7 +57,7 @@ func NewReceiver(p Params, salt *Salt, sid [32]byte, items []Item, rand io.Reade
 
 // Step takes the message that came from the sender, nil at first, and gives the one to send;
 // after the fourth the vector must be sent too, piece by piece. The fifth takes the
-// opening and gives nothing; then there are Outputs. An error is final.
+// opening and gives nothing but the values to put. An error is final.
 func (r *Receiver) Step(in []byte) (out []byte, err error) {
 	if r.ended != nil {
 		return nil, r.ended
@@ -100,12 +102,14 @@ func (r *Receiver) offer() ([]byte, error) {
 	if _, err := io.ReadFull(r.rand, out[1:]); err != nil {
 		return nil, err
 	}
-	keys, values := make([]okvs.Key, len(r.items)), make([]gf128.Element, len(r.items))
-	inRuns(r.Workers, len(r.items), run, func() any { return nil }, func(_ any, from, to int) {
-		for i := from; i < to; i++ {
-			keys[i] = r.items[i].key()
+	n := r.items.len()
+	r.mem.keys, r.mem.values = slices.Grow(r.mem.keys[:0], n)[:n], slices.Grow(r.mem.values[:0], n)[:n]
+	keys, values := r.mem.keys, r.mem.values
+	eachRun(r.Workers, r.items, func() any { return nil }, func(_ any, from int, some []Item) {
+		for i := range some {
+			keys[from+i] = keyOf(&some[i])
 		}
-		r.salt.values(values[from:to], r.items[from:to])
+		r.salt.values(values[from:from+len(some)], some)
 	})
 	if n := r.p.Size(); cap(r.mem.vector) < n {
 		r.mem.vector = make([]gf128.Element, n)
@@ -167,20 +171,9 @@ func (r *Receiver) finish(in []byte) error {
 	}
 	w := r.sid.toss(w1, r.offered[1:])
 	a, _ := r.vole.Vectors()
-	r.out = make([]Output, len(r.items))
-	inRuns(r.Workers, len(r.items), run, func() *scratch { return new(scratch) }, func(s *scratch, from, to int) {
-		s.decode(r.matrix, a, r.items[from:to])
-		for i := from; i < to; i++ {
-			r.out[i] = output(s.v[i-from], w, &r.items[i])
-		}
+	eachRun(r.Workers, r.items, newScratch, func(s *scratch, from int, some []Item) {
+		s.decode(r.matrix, a, some)
+		r.put(from, s.outputs(s.v[:len(some)], w, some))
 	})
 	return nil
-}
-
-// Outputs gives the function's values for the items, in their order, after the last step.
-func (r *Receiver) Outputs() []Output {
-	if r.step != 5 || r.ended != nil {
-		panic("bulk: outputs of an unfinished chunk")
-	}
-	return r.out
 }

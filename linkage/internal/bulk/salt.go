@@ -11,9 +11,9 @@ import (
 // Item is an identifier as both parties know it: a hash of 32 bytes that is the same for
 // the same identifier and different for any other. Whoever has one can try all telephone
 // numbers on it.
-type Item [32]byte
+type Item = [32]byte
 
-func (x *Item) key() okvs.Key { return okvs.Key(x[:16]) }
+func keyOf(x *Item) okvs.Key { return okvs.Key(x[:16]) }
 
 // Salt is the joint salt of a session: what spreads items over chunks, and the hash H of
 // items into the field. Both are AES under a key that neither party could choose, taken for

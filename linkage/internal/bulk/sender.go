@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
+	"github.com/hueandcry/hueandcry/linkage/internal/okvs"
 	"github.com/hueandcry/hueandcry/linkage/internal/vole"
 )
 
@@ -28,12 +29,16 @@ var (
 type Memory struct {
 	space  vole.Space
 	vector []gf128.Element
+	keys   []okvs.Key
+	values []gf128.Element
 }
 
 // Clear overwrites what the memory holds.
 func (m *Memory) Clear() {
 	m.space.Clear()
 	clear(m.vector[:cap(m.vector)])
+	clear(m.keys[:cap(m.keys)])
+	clear(m.values[:cap(m.values)])
 }
 
 // Sender is the party that can evaluate the function anywhere. Make it with [NewSender]. It

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,7 +47,7 @@ type bend func(message int, body []byte) []byte
 const firstPiece = 100
 
 // exchange runs a chunk to its end, or to the first error, and says whose it is.
-func exchange(r *Receiver, s *Sender, b bend) (errReceiver, errSender error) {
+func exchange(r *tested, s *Sender, b bend) (errReceiver, errSender error) {
 	pass := func(i int, body []byte) []byte {
 		if b == nil {
 			return body
@@ -79,19 +80,45 @@ func exchange(r *Receiver, s *Sender, b bend) (errReceiver, errSender error) {
 	return err, nil
 }
 
-func pair(p Params, salt *Salt, items []Item, seed byte) (*Receiver, *Sender) {
+func pair(p Params, salt *Salt, items []Item, seed byte) (*tested, *Sender) {
 	sid := sha256.Sum256([]byte{seed})
-	return NewReceiver(p, salt, sid, items, fixed(1, seed), nil), NewSender(p, sid, fixed(2, seed), nil)
+	return newTested(p, salt, sid, items, fixed(1, seed), nil), NewSender(p, sid, fixed(2, seed), nil)
+}
+
+// tested is a receiver with its items in one piece, or in three, and what it put.
+type tested struct {
+	*Receiver
+	all []Item
+	out []Output
+	n   atomic.Int64 // values put
+}
+
+func newTested(p Params, salt *Salt, sid [32]byte, items []Item, rand io.Reader, m *Memory) *tested {
+	r := &tested{all: items, out: make([]Output, len(items))}
+	segments := Segments{items}
+	if n := len(items); n > 3 {
+		segments = Segments{items[:n/3], nil, items[n/3 : n/2], items[n/2:]}
+	}
+	r.Receiver = NewReceiver(p, salt, sid, segments, func(from int, out []Output) {
+		r.n.Add(int64(copy(r.out[from:], out)))
+	}, rand, m)
+	return r
+}
+
+func evaluate(c *Chunk, items []Item, p Params, salt *Salt, workers int) []Output {
+	out := make([]Output, len(items))
+	c.Evaluate(Segments{items}, p, salt, workers, func(from int, some []Output) { copy(out[from:], some) })
+	return out
 }
 
 // requireFunction asserts that both parties have one function, and that the receiver's
 // items are what it is asked for.
-func requireFunction(t testing.TB, r *Receiver, s *Sender, strangers []Item) {
+func requireFunction(t testing.TB, r *tested, s *Sender, strangers []Item) {
 	t.Helper()
-	all := append(append([]Item(nil), r.items...), strangers...)
-	out := make([]Output, len(all))
-	s.Chunk().Evaluate(out, all, s.p, r.salt, 2)
-	require.Equal(t, r.Outputs(), out[:len(r.items)])
+	all := append(append([]Item(nil), r.all...), strangers...)
+	out := evaluate(s.Chunk(), all, s.p, r.salt, 2)
+	require.Equal(t, int64(len(r.all)), r.n.Load())
+	require.Equal(t, r.out, out[:len(r.all)])
 	seen := map[Output]bool{}
 	for _, o := range out {
 		seen[o] = true

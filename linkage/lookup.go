@@ -139,56 +139,68 @@ func (r *receiver) merge(all *findings) []Match {
 		}
 		return bytes.Compare(all.said[a.said].id[:], all.said[b.said].id[:])
 	})
+	// What the matches consist of lies together, for there may be very many.
+	parts := parts{make([]MatchedSignal, 0, len(all.hits)), make([]hashing.Kind, 0, len(all.hits)), make([]int, 0, len(all.hits))}
 	out := []Match{}
 	for rest := all.hits; len(rest) > 0; {
 		account := rest[0].account
-		var m Match
+		first := len(parts.signals)
 		for len(rest) > 0 && rest[0].account == account {
-			var f finding
+			f := finding{kinds: len(parts.kinds), places: len(parts.places)}
 			id := all.said[rest[0].said].id
 			for ; len(rest) > 0 && rest[0].account == account && all.said[rest[0].said].id == id; rest = rest[1:] {
-				f.add(&all.said[rest[0].said], rest[0].kind, int(rest[0].place))
+				f.add(&parts, &all.said[rest[0].said], rest[0].kind, int(rest[0].place))
 			}
 			if f.contradicts {
 				r.sum.Unreadable++
 				continue
 			}
-			m.Signals = append(m.Signals, f.signal())
+			parts.signals = append(parts.signals, f.signal(&parts))
 		}
-		if len(m.Signals) > 0 {
-			m.Account = string(r.refs.at(account))
-			out = append(out, m)
+		if end := len(parts.signals); end > first {
+			out = append(out, Match{string(r.refs.at(account)), parts.signals[first:end:end]})
 		}
 	}
 	slices.SortFunc(out, func(a, b Match) int { return cmp.Compare(a.Account, b.Account) })
 	return out
 }
 
+// parts is where the parts of matches lie, one after the other.
+type parts struct {
+	signals []MatchedSignal
+	kinds   []hashing.Kind
+	places  []int
+}
+
 // finding is a signal about an account as it is put together from the
 // identifiers by which it was opened.
 type finding struct {
-	MatchedSignal
-	contradicts bool // one revision says two things
+	said          *opened // of the highest revision
+	kinds, places int     // where those of this finding begin, the last in parts
+	contradicts   bool    // one revision says two things
 }
 
 // add puts what one more identifier has opened. Of two revisions the higher
 // counts.
-func (f *finding) add(o *opened, kind hashing.Kind, place int) {
-	if f.Kinds == nil || o.sequence > f.Sequence {
-		*f = finding{MatchedSignal: MatchedSignal{ID: o.id, Sequence: o.sequence, Label: o.label}}
+func (f *finding) add(p *parts, o *opened, kind hashing.Kind, place int) {
+	if f.said == nil || o.sequence > f.said.sequence {
+		f.said, f.contradicts = o, false
+		p.kinds, p.places = p.kinds[:f.kinds], p.places[:f.places]
 	}
-	if o.sequence < f.Sequence {
+	if o.sequence < f.said.sequence {
 		return
 	}
-	f.contradicts = f.contradicts || !bytes.Equal(o.label, f.Label)
-	f.Kinds, f.Places = append(f.Kinds, kind), append(f.Places, place)
+	f.contradicts = f.contradicts || !bytes.Equal(o.label, f.said.label)
+	p.kinds, p.places = append(p.kinds, kind), append(p.places, place)
 }
 
 // signal gives what was put together. Kinds come once each, and places too: several
 // signals about one identifier may have one ID.
-func (f *finding) signal() MatchedSignal {
-	slices.Sort(f.Kinds)
-	slices.Sort(f.Places)
-	f.Kinds, f.Places = slices.Compact(f.Kinds), slices.Compact(f.Places)
-	return f.MatchedSignal
+func (f *finding) signal(p *parts) MatchedSignal {
+	kinds, places := p.kinds[f.kinds:], p.places[f.places:]
+	slices.Sort(kinds)
+	slices.Sort(places)
+	kinds, places = slices.Compact(kinds), slices.Compact(places)
+	p.kinds, p.places = p.kinds[:f.kinds+len(kinds)], p.places[:f.places+len(places)]
+	return MatchedSignal{ID: f.said.id, Sequence: f.said.sequence, Label: f.said.label, Kinds: slices.Clip(kinds), Places: slices.Clip(places)}
 }

@@ -29,7 +29,7 @@ type table struct {
 
 // prepare makes room for things with the given hashes, and has their slots near.
 func (t *table) prepare(some []uint64) {
-	for int(t.n)+len(some) > len(t.slots)/4*3 {
+	for int(t.n)+len(some) > t.room() {
 		t.grow()
 	}
 	for _, h := range some {
@@ -64,11 +64,26 @@ func (t *table) after(at int) int {
 	return 0
 }
 
+// From so many slots on memory counts more than time.
+const spacious = 1 << 25
+
+// room is how many things the table takes before it grows. At half full a thing is found in the
+// first slot or the next, at three quarters it takes eight looks until one is new.
+func (t *table) room() int {
+	if len(t.slots) > spacious {
+		return len(t.slots) / 4 * 3
+	}
+	return len(t.slots) / 2
+}
+
 func (t *table) grow() {
 	old := t.slots
-	size := len(old) * 2
-	if size > 1<<25 { // where memory counts more than time
+	size := len(old) * 4
+	switch {
+	case len(old) >= spacious:
 		size = len(old) / 2 * 3
+	case len(old) >= spacious/64:
+		size = len(old) * 2
 	}
 	t.slots = make([]uint64, max(64, size))
 	for _, s := range old {

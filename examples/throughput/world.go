@@ -182,7 +182,7 @@ func (w *world) signals(progress func(linkage.Progress)) linkage.Source[linkage.
 		s := &shelf{held: w.heldFlagged, number: w.whose}
 		for j := range w.flagged {
 			ids, err := s.take(j)
-			f := linkage.Flagged{Ref: ref(j), Identifiers: ids, ID: signalID(j), Sequence: 1, Label: w.labelOf(j)}
+			f := linkage.Flagged{Identifiers: ids, ID: signalID(j), Sequence: 1, Label: w.labelOf(j)}
 			if !yield(f, err) || err != nil {
 				return
 			}

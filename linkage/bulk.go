@@ -153,12 +153,14 @@ func vectorFrame(chunk, piece int) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(chunk)), uint32(piece))
 }
 
-// readBulk reads a frame of which the head and the length are known.
+// readBulk reads a frame of which the head and the length are known. What it gives lies in
+// the session's memory until the next.
 func (s *session) readBulk(kind byte, head []byte, size int) ([]byte, error) {
-	b, err := s.ch.read(kind, len(head)+size)
+	b, err := s.ch.readInto(s.frame, kind, len(head)+size)
 	if err != nil {
 		return nil, err
 	}
+	s.frame = b
 	if len(b) < len(head) || !bytes.Equal(b[:len(head)], head) {
 		return nil, ErrOrder
 	}

@@ -35,6 +35,9 @@ type channel struct {
 	binding        []byte // exported from TLS; nil on a plain connection
 	sent, received atomic.Int64
 
+	writing sync.Mutex
+	frame   []byte // the last one written, for its memory
+
 	mu      sync.Mutex
 	stopped bool // the context has ended: deadlines stay in the past
 }
@@ -95,12 +98,22 @@ func (ch *channel) extend(set func(time.Time) error) {
 
 func (ch *channel) write(kind byte, parts ...[]byte) error {
 	ch.extend(ch.conn.SetWriteDeadline)
-	return wire.Write(counter{ch}, kind, parts...)
+	ch.writing.Lock()
+	defer ch.writing.Unlock()
+	buf, err := wire.WriteFrom(counter{ch}, ch.frame, kind, parts...)
+	ch.frame = buf
+	return err
 }
 
 func (ch *channel) read(kind byte, limit int) ([]byte, error) {
 	ch.extend(ch.conn.SetReadDeadline)
 	return wire.Read(counter{ch}, kind, limit)
+}
+
+// readInto is read into the memory of a body that is needed no more.
+func (ch *channel) readInto(buf []byte, kind byte, limit int) ([]byte, error) {
+	ch.extend(ch.conn.SetReadDeadline)
+	return wire.ReadInto(counter{ch}, buf, kind, limit)
 }
 
 // counter counts the bytes of the session; TLS adds its own below.

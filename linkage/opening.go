@@ -129,6 +129,7 @@ type session struct {
 	epoch  uint32
 	scope  scope
 	hello  hello
+	frame  []byte         // the last one of a chunk, for its memory
 	coin   [coinSize]byte // of a receiver in bulk, who commits to it with its nonce
 	sum    Summary
 	lapped time.Time // when the stage began that is under way

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 )
 
 // MaxBody is the longest body of any frame, in bytes.
@@ -34,6 +35,13 @@ func (e *LeaveError) Error() string { return "wire: the peer ended the session" 
 // Write sends one frame whose body is the parts one after the other, together at
 // most MaxBody bytes; more is a bug of the caller and panics.
 func Write(w io.Writer, kind byte, parts ...[]byte) error {
+	_, err := WriteFrom(w, nil, kind, parts...)
+	return err
+}
+
+// WriteFrom is Write from the memory of an earlier frame, if it is large enough; it gives
+// the memory for the next.
+func WriteFrom(w io.Writer, buf []byte, kind byte, parts ...[]byte) ([]byte, error) {
 	n := 0
 	for _, p := range parts {
 		n += len(p)
@@ -42,21 +50,23 @@ func Write(w io.Writer, kind byte, parts ...[]byte) error {
 		panic("wire: body too long")
 	}
 	// One buffer, one write: one TLS record or packet where it fits.
-	buf := make([]byte, headerSize, headerSize+n)
-	buf[0] = kind
-	binary.BigEndian.PutUint32(buf[1:], uint32(n))
+	buf = slices.Grow(buf[:0], headerSize+n)
+	buf = binary.BigEndian.AppendUint32(append(buf, kind), uint32(n))
 	for _, p := range parts {
 		buf = append(buf, p...)
 	}
 	_, err := w.Write(buf)
-	return err
+	return buf, err
 }
 
 // Read reads one frame of the wanted type with a body of at most limit bytes,
 // itself at most MaxBody. The body of a frame that breaks these bounds is neither
 // read nor allocated. A stream that ends gives io.ErrUnexpectedEOF, also between
 // frames: a session says when it is over.
-func Read(r io.Reader, want byte, limit int) ([]byte, error) {
+func Read(r io.Reader, want byte, limit int) ([]byte, error) { return ReadInto(r, nil, want, limit) }
+
+// ReadInto is Read into the memory of an earlier body, if it is large enough.
+func ReadInto(r io.Reader, buf []byte, want byte, limit int) ([]byte, error) {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, ended(err)
@@ -75,7 +85,7 @@ func Read(r io.Reader, want byte, limit int) ([]byte, error) {
 	if int64(n) > int64(min(limit, MaxBody)) {
 		return nil, ErrTooLong
 	}
-	body := make([]byte, n)
+	body := slices.Grow(buf[:0], int(n))[:n]
 	if _, err := io.ReadFull(r, body); err != nil {
 		return nil, ended(err)
 	}

@@ -2,7 +2,6 @@ package bulk
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"math"
 	"testing"
@@ -216,22 +215,6 @@ func TestSecondSeed(t *testing.T) {
 	require.ErrorIs(t, errR, ErrEncode)
 	require.Zero(t, r.n.Load())
 	require.Panics(t, func() { s.Chunk() })
-}
-
-// Every message and the outputs of a small chunk with fixed randomness: a change here is a
-// change of the protocol.
-func TestKnownAnswer(t *testing.T) {
-	p := newParams(t, 1000)
-	r, s := pair(p, NewSalt([32]byte{9}), itemsFrom(1, 900), 9)
-	all := sha256.New()
-	errR, errS := exchange(r, s, func(_ int, b []byte) []byte { all.Write(b); return b })
-	require.NoError(t, errors.Join(errR, errS))
-	wire := all.Sum(nil)
-	for _, o := range r.out {
-		all.Write(o[:])
-	}
-	require.Equal(t, "4ef8f6be4dceaf954cab2b82ad39db4f5a099897a1abd88d89b516e4c8b3641c", hex.EncodeToString(wire))
-	require.Equal(t, "0ebfdfd23d28c5ac87b4961c576613739d37d43179a159516eb5fb772719df59", hex.EncodeToString(all.Sum(nil)))
 }
 
 // A failing source of randomness ends the chunk at any point.

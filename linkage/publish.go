@@ -173,10 +173,7 @@ func (s *session) collectSignals(ctx context.Context, g *signals, given Source[F
 	}, func(signal int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID was given before", signal)}
 	})
-	err := s.readSignals(ctx, in, g, given)
-	if before := in.flush(); before != nil {
-		return before
-	}
+	err := in.end(s.readSignals(ctx, in, g, given))
 	g.names.close()
 	g.book.close()
 	return err
@@ -204,7 +201,8 @@ func (s *session) readSignals(ctx context.Context, in *intake, g *signals, given
 			binary.BigEndian.PutUint64(sequence[:], f.Sequence)
 			addText(&g.names.texts, f.ID[:], sequence[:], f.Label)
 		}
-		if err := in.admit(ctx, f.Ref, maphash.Bytes(g.names.seed, f.ID[:]), f.Identifiers); err != nil {
+		g.names.hashes.push(maphash.Bytes(g.names.seed, f.ID[:]))
+		if err := in.admit(ctx, f.Ref, f.Identifiers); err != nil {
 			return err
 		}
 	}

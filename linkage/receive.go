@@ -96,10 +96,7 @@ func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error 
 	}, func(account int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("account %d: its Ref was given before", account)}
 	})
-	err := r.readAccounts(ctx, in, accounts)
-	if before := in.flush(); before != nil {
-		return before
-	}
+	err := in.end(r.readAccounts(ctx, in, accounts))
 	r.refs.close()
 	r.book.close()
 	r.sum.Identifiers = r.book.len()
@@ -116,7 +113,8 @@ func (r *receiver) readAccounts(ctx context.Context, in *intake, accounts Source
 			return context.Cause(ctx)
 		}
 		addText(&r.refs.texts, a.Ref)
-		if err := in.admit(ctx, a.Ref, maphash.String(r.refs.seed, a.Ref), a.Identifiers); err != nil {
+		r.refs.hashes.push(maphash.String(r.refs.seed, a.Ref))
+		if err := in.admit(ctx, a.Ref, a.Identifiers); err != nil {
 			return err
 		}
 	}

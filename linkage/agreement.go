@@ -80,7 +80,7 @@ const (
 	ProtocolEC = "ec"
 	// ProtocolVOLE is that of Rindal and Raghuraman (ePrint 2022/320) from vector oblivious
 	// linear evaluation: about a microsecond and 21 bytes an identifier, and 50 milliseconds and
-	// 0.7 megabytes a session. It is for bases from some thousands on.
+	// 0.9 megabytes for each million. It is for bases from some thousands on.
 	ProtocolVOLE = "vole"
 )
 
@@ -360,7 +360,30 @@ func ParseAgreement(data []byte) (*Agreement, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
+	if err := a.checkComplete(data); err != nil {
+		return nil, err
+	}
 	return a, nil
+}
+
+// checkComplete refuses a form in which a member is missing whose zero value is a term: no
+// labels, no vendor in common. The signatures may be missing.
+func (a *Agreement) checkComplete(data []byte) error {
+	form, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("linkage: agreement: %w", err)
+	}
+	var given, full map[string]any
+	if err := errors.Join(json.Unmarshal(data, &given), json.Unmarshal(form, &full)); err != nil {
+		return fmt.Errorf("linkage: agreement: %w", err)
+	}
+	delete(full, "signatures")
+	for member := range full {
+		if _, ok := given[member]; !ok {
+			return &FieldError{member, "is missing"}
+		}
+	}
+	return nil
 }
 
 // checkMembers refuses what package json takes and a reader of a contract would

@@ -255,6 +255,8 @@ func TestParseAgreementIsStrict(t *testing.T) {
 		"invalid":        "{}",
 		"a member twice": strings.Replace(string(good), `{"epoch_days":30`, `{"epoch_days":1,"epoch_days":30`, 1),
 		"one below":      strings.Replace(string(good), `"records":`, `"records":1,"records":`, 1),
+		"no label_bytes": strings.Replace(string(good), `"label_bytes":64,`, ``, 1),
+		"no same_vendor": strings.Replace(strings.Replace(string(good), `"same_vendor":true,`, ``, 1), `["phone","imei","meid","advertising_id","vendor_id","android_id","install_id"]`, `["phone"]`, 1),
 		"other letters":  strings.Replace(string(good), `{"epoch_days":30`, `{"EPOCH_DAYS":1,"epoch_days":30`, 1),
 	} {
 		a, err := linkage.ParseAgreement([]byte(bad))

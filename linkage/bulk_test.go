@@ -242,6 +242,7 @@ func bulkAttacks(victim linkage.Role) []attack {
 			attack{name: "more chunks", kind: frameEnrol, bend: flip(frameEnrol, 64+32+8+3), want: linkage.ErrVersion},
 			attack{name: "other columns", kind: frameEnrol, bend: flip(frameEnrol, 64+32+8+4+8+3), want: linkage.ErrVersion},
 			attack{name: "a session that never was", kind: frameEnrol, bend: flip(frameEnrol, 64+32+8+4+8+4), want: linkage.ErrResume},
+			attack{name: "a new session of which a chunk is done", kind: frameEnrol, bend: flip(frameEnrol, -1), want: linkage.ErrResume},
 			attack{name: "no sizes", kind: frameEnrol, bend: edit(frameEnrol, func(b []byte) []byte { return b[:64] }), want: linkage.ErrFrame},
 			attack{name: "sizes too long", kind: frameEnrol, bend: longer(frameEnrol), want: linkage.ErrFrame},
 			attack{name: "a point that is not canonical", kind: frameBulk, bend: put(frameBulk, body, nonField...), want: linkage.ErrElement},

@@ -221,6 +221,38 @@ func TestReplayedChunkAfterResume(t *testing.T) {
 	requireVictim(t, o, linkage.Transmitter, linkage.ErrFrame)
 }
 
+// The head of a state file that is written again, because the last word of the session was lost,
+// is sealed under another key.
+func TestStateAfterResume(t *testing.T) {
+	x := newTrial(t)
+	var heads [][]byte
+	for range 2 {
+		tConn, tFar := linkagetest.Pipe()
+		rFar, rConn := linkagetest.Pipe()
+		tc, rc := x.p.TransmitterConfig(), x.p.ReceiverConfig()
+		tc.Resume, rc.Resume, tc.State = &x.tr, &x.rr, &x.state
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			relay(rFar, tFar, func(f frame) []byte {
+				if f.kind == frameReady {
+					_ = tFar.Close()
+				}
+				return f.bytes()
+			})
+		})
+		o := run(x.ctx, tConn, rConn, tc, rc, x.pub, x.accounts)
+		wg.Wait()
+		require.Error(t, o.errTransmit)
+		require.True(t, x.tr.Pending())
+		heads = append(heads, append([]byte(nil), x.state.data[:200]...))
+	}
+	require.Equal(t, heads[0][:38], heads[1][:38], "magic, version and salt")
+	require.NotEqual(t, heads[0][38:70], heads[1][38:70], "the salt of the head")
+	requireJoin(t, x.w, x.once(nil))
+	_, err := linkage.OpenState(x.p.TransmitterConfig(), &x.state)
+	require.NoError(t, err)
+}
+
 // A Resume is dropped when it is of no more use: by the caller, by another epoch, by
 // another publication, by a peer that deviates.
 func TestResumeIsDropped(t *testing.T) {

@@ -17,24 +17,24 @@ import (
 
 // The file in which a transmitter keeps the key of a bulk enrolment:
 //
-//	magic (5) ‖ version (1) ‖ salt (32) ‖ sealed head
+//	magic (5) ‖ version (1) ‖ salt (32) ‖ salt of the head (32) ‖ sealed head
 //	then for each chunk, all equally long:
 //	session id (32) ‖ sealed (seed, toss, Delta) ‖ sealed pages of 63 elements
 //
 // Sealed is AES-256-GCM, under a key for the head and one for each chunk:
 //
 //	file key  = HKDF(secret of the transmitter's Key for agreement and epoch, salt)
-//	head key  = HKDF-Expand(file key, "head")
+//	head key  = HKDF-Expand(file key, "head" ‖ salt of the head)
 //	chunk key = HKDF-Expand(file key, "chunk" ‖ index ‖ session id)
 //
-// A chunk that is enrolled anew has another session id, so that no key and nonce serve
-// twice. Pages are small, for one identifier is in four of them, and whole, so that
+// A chunk that is enrolled anew has another session id, and a head that is written anew
+// another salt, so that no key and nonce serve twice. Pages are small, for one identifier is in four of them, and whole, so that
 // none can be changed, moved or swapped for an older one of another chunk unseen. The head is written last: a
 // file without it is of a session that did not end. Whoever overwrites the first 38 bytes has
 // erased the file.
 const (
 	stateVersion    = 1
-	statePrefix     = 5 + 1 + 32
+	statePrefix     = 5 + 1 + 32 + 32
 	stateHeadText   = len(scope{}) + 8 + 4 + 8 + 4 + 32 + 32
 	stateHeader     = statePrefix + stateHeadText + gcmTag
 	chunkSecretText = 32 + 2*gf128.Size
@@ -105,11 +105,12 @@ type stateWriter struct {
 	layout stateLayout
 	key    stateKey
 	salt   [32]byte
+	random io.Reader
 	sids   [][32]byte // of the chunks as they are in the file
 }
 
 func newStateWriter(to io.WriterAt, key hashing.Key, s *scope, p bulk.Params, random io.Reader) (*stateWriter, error) {
-	w := &stateWriter{to: to, layout: stateLayout{p}, sids: make([][32]byte, p.Chunks())}
+	w := &stateWriter{to: to, layout: stateLayout{p}, random: random, sids: make([][32]byte, p.Chunks())}
 	if _, err := io.ReadFull(random, w.salt[:]); err != nil {
 		return nil, err
 	}
@@ -165,8 +166,12 @@ func (w *stateWriter) finish(s *scope, coin [32]byte) error {
 	}
 	text = all.Sum(text)
 	head := append(append([]byte(nil), stateMagic...), stateVersion)
-	head = append(head, w.salt[:]...)
-	head = w.key.aead("head").Seal(head, headNonce, text, head)
+	head = append(append(head, w.salt[:]...), make([]byte, 32)...)
+	salt := head[statePrefix-32:]
+	if _, err := io.ReadFull(w.random, salt); err != nil {
+		return err
+	}
+	head = w.key.aead("head", salt).Seal(head, headNonce, text, head)
 	_, err := w.to.WriteAt(head, 0)
 	return err
 }
@@ -199,8 +204,8 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	if err := readAt(from, head, 0); err != nil {
 		return nil, err
 	}
-	k := newStateKey(key, s, head[6:statePrefix])
-	text, err := k.aead("head").Open(nil, headNonce, head[statePrefix:], head[:statePrefix])
+	k := newStateKey(key, s, head[6:38])
+	text, err := k.aead("head", head[38:statePrefix]).Open(nil, headNonce, head[statePrefix:], head[:statePrefix])
 	if err != nil || !bytes.Equal(text[:len(s)], s[:]) {
 		return nil, ErrState
 	}

@@ -75,6 +75,10 @@ func (t *transmitter) openBulk() (seed [32]byte, err error) {
 	t.sum.Identifiers = int(body.identifiers)
 	e := t.cfg.Resume.takeTransmitter(t.pub)
 	if body.resume == ([32]byte{}) {
+		// Of a chunk that is passed over nothing is known: all its values would be zero.
+		if body.done != 0 {
+			return seed, ErrResume
+		}
 		if e, err = t.begin(p, jointCoin(in.transcript, body.coin)); err != nil {
 			return seed, err
 		}

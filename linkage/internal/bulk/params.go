@@ -14,7 +14,7 @@ const (
 	MaxItems = 1 << 40
 
 	// chunkItems is the number of items in a chunk on average, at most. A chunk costs
-	// 0.7 MB and some 40 ms whatever its size, so they should not be smaller; its vectors
+	// 0.8 MB and some 40 ms whatever its size, so they should not be smaller; its vectors
 	// leave the nearer caches, so they should not be larger.
 	chunkItems = 1 << 20
 
@@ -46,6 +46,10 @@ func Chunks(items int64) int { return int(max(1, (items+chunkItems-1)/chunkItems
 // Items fall into chunks as balls into bins, and the chunks are all as large as none of
 // them exceeds but with a chance of 2^-40: at a million items each that is 0.7 % more than
 // the mean. So the sizes of the chunks say nothing of the items.
+//
+// The sizes come from floating-point numbers, which two architectures may round differently:
+// in some rare case they differ by one, above 2^32 items, and then the parties must see it
+// when they compare [Params.Chunks], [Params.Size] and [Params.Dense].
 func NewParams(items int64, chunks int) (Params, error) {
 	if items < 0 || items > MaxItems || chunks < Chunks(items) || int64(chunks) > max(1, items) {
 		return Params{}, ErrSize
@@ -92,7 +96,8 @@ const maxDomain = 1 << 37
 //
 // (Han, Kim, Lee and Son, "Revisiting OKVS-based OPRF and PSI", Asiacrypt 2024, have
 // shown that more than m is possible at all). With 2^80 tries E is the least that brings P
-// to 2^-40. For 10^6 items that is 1.41 times as many, for 10^8 1.38.
+// to 2^-40. For 10^6 items that is 1.45 times as many, for 10^8 1.38. It comes from
+// floating-point numbers, and two parties may differ by a few: the transmitter's counts.
 func (p Params) Encodable() int64 {
 	m, domain := float64(p.Size()), math.Exp2(37)/float64(p.chunks)
 	fits := func(e float64) bool {

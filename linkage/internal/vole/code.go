@@ -42,6 +42,8 @@ const (
 	rounds = 2
 	// lag is the distance of the one term that every step adds, just past the memory.
 	lag = memory + 1
+	// state is the number of elements that both rounds carry from step to step.
+	state = rounds * lag
 )
 
 // code is the code for one seed: y is as long as x1, and x2 has span places.

@@ -5,8 +5,8 @@
 //	A + B = C·Delta
 //
 // at every place, and neither learns more: C looks random to the sender, Delta to
-// the receiver. The vectors are long and the messages short, half a megabyte for any
-// length, because C comes from a sparse vector by a public code.
+// the receiver. The vectors are long and the messages short, half a megabyte to one for
+// any length, because C comes from a sparse vector by a public code.
 //
 //	Receiver                                                      Sender
 //	--------------------------------------------------------------------
@@ -37,7 +37,8 @@
 // anyone; the noise, and so C, behind the ideal-cipher model for the trees and the dual
 // learning-parity-with-noise assumption for the code with regular noise, allowing
 // for one bit of leakage on average (see check.go). That assumption is the young
-// one: the distance of the code is extrapolated and not proven.
+// one: nothing is proven of the code. The weight of the noise answers the best attack
+// that we know (see [NewParams]), which the tests run on codes of the real size.
 //
 // # Time
 //

@@ -19,7 +19,7 @@ const Solvable = solvable
 // LoadAbove is the probability that a bin has more keys than load, which must be
 // at least the mean.
 func LoadAbove(n, bins, load int, depth float64) float64 {
-	return newLoads(n, bins, depth).sum(func(l float64) float64 {
+	return newLoads(int64(n), bins, depth).sum(func(l float64) float64 {
 		if l > float64(load) {
 			return 1
 		}

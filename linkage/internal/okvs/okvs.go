@@ -16,8 +16,13 @@
 // [NewParams] computes the sizes together with the probability that a system has
 // no solution. Most rows are solved by peeling, as in the paper; what peeling leaves
 // is solved too, by elimination, so that only a system without solution fails, and
-// the vector can be shorter than one that must be peeled. Nothing here is in constant time: whoever encodes owns the keys,
-// and the vector's way out of the machine is masked by other means.
+// the vector can be shorter than one that must be peeled.
+//
+// Nothing here is in constant time: whoever encodes owns the keys, and the vector's way
+// out of the machine is masked by other means. But a peer can see when the vector comes,
+// and knows the seed: where peeling leaves a large core, encoding takes a few times as
+// long. That tells one predicate of all keys together, which is of use only to
+// someone who knows nearly all of them.
 package okvs
 
 import (

@@ -21,8 +21,9 @@ const (
 	// rows and columns fit 16 bits, and a bin fits the nearer caches.
 	meanLoad = 1 << 15
 	// minDense is the fewest dense columns. With two of them, coincident rows
-	// alone would fail more often than 2^-40 at 2^20 keys.
-	minDense = 3
+	// alone would fail more often than 2^-40 at 2^20 keys. No size within the bounds
+	// comes near maxDense: it ends the search in any case.
+	minDense, maxDense = 3, 32
 	// peelable and solvable are sparse columns per row, the former in thousandths,
 	// see NewParams.
 	peelable = 1223
@@ -50,11 +51,17 @@ type Params struct {
 // L, and g is the smallest at which the sum is at most 2^-40 / (bins * chunks):
 //
 //   - More than g rows depend on those before them in their sparse part. A row
-//     does with probability (vectors of weight three among the sums of those
-//     before) / C(s,3). These vectors are the rows before, themselves, and a few
+//     does with probability W / C(s,3), for W vectors of weight three among the sums
+//     of those before. These are the rows before, themselves, and a few
 //     more: fewer than 3/4 L in expectation (a test computes it exactly), and we
-//     allow 3 L, rounding in the hash included. So k or more such rows occur with
-//     probability at most u^k/k!, where u = 2 L(L-1) / C(s,3).
+//     allow 3 L, rounding in the hash included. So k or more such rows should
+//     not occur more often than u^k/k!, where u = 2 L(L-1) / C(s,3). This is no
+//     proof: it takes W for constant, where E[W^k] counts, and dependent rows come
+//     together where W happens to be large. For up to 140 keys the failure was
+//     estimated with W as it comes: at least 11 bits below this bound (2^-57 against
+//     2^-41 for 25 keys, 2^-52 against 2^-40.5 for 100; a test repeats some). For
+//     many keys the sums of few rows dominate, so that W keeps near its mean, and
+//     the factor of up to 4^k over the rows alone is enough.
 //   - L is above s/1.15. The threshold at which the mass of rows becomes dependent
 //     is s/1.0894 (Dubois and Mandler, 2002, "The 3-XORSAT threshold").
 //   - The dense part of k <= g dependent rows is singular. Its rows are (e, e^2,
@@ -74,17 +81,19 @@ func NewParams(n, chunks int) (Params, error) {
 	}
 	p := Params{keys: n, bins: max(1, (n+meanLoad-1)/meanLoad), dense: minDense}
 	// In integers, and with a root that is exact, so that no two machines differ.
-	p.sparse = max(3, peelable*n/(1000*p.bins)+int(4*math.Sqrt(float64(n/p.bins)))+1)
+	// In 64 bits, for the product does not fit an int of 32.
+	rows := int(peelable * int64(n) / (1000 * int64(p.bins)))
+	p.sparse = max(3, rows+int(4*math.Sqrt(float64(n/p.bins)))+1)
 
 	union := math.Log2(float64(p.bins)) + math.Log2(float64(chunks))
-	loads := newLoads(n, p.bins, security+union+10)
-	for {
+	loads := newLoads(int64(n), p.bins, security+union+10)
+	for ; p.dense <= maxDense; p.dense++ {
 		p.failure = math.Log2(loads.sum(p.fails)) + union
 		if p.failure <= -security {
 			return p, nil
 		}
-		p.dense++
 	}
+	return Params{}, ErrSize
 }
 
 // fails bounds the probability that a bin of that load has no solution.
@@ -131,15 +140,15 @@ type loads struct {
 }
 
 // newLoads computes the distribution up to where less than 2^-depth is beyond.
-func newLoads(n, bins int, depth float64) loads {
+func newLoads(n int64, bins int, depth float64) loads {
 	if bins == 1 {
-		return loads{from: n, chance: []float64{1}}
+		return loads{from: int(n), chance: []float64{1}}
 	}
 	// The largest probability that a bin can have, with the rounding in place.
 	p := math.Ceil((1<<32)/float64(bins)) / (1 << 32)
 	f := float64(n)
-	from := int(f * p)
-	d := loads{from: from, chance: []float64{1}}
+	from := int64(f * p)
+	d := loads{from: int(from), chance: []float64{1}}
 	chance := math.Exp(logChoose(n, from) + float64(from)*math.Log(p) + float64(n-from)*math.Log1p(-p))
 	for load := from; load < n; load++ {
 		// The ratio of one probability to the one before falls with the load, so
@@ -164,11 +173,11 @@ func MostLoad(n int64, bins int) int {
 	if bins < 1 || n < 0 || n > MaxKeys*int64(bins) {
 		panic("okvs: a load of no bins")
 	}
-	d := newLoads(int(n), bins, security+math.Log2(float64(bins)))
+	d := newLoads(n, bins, security+math.Log2(float64(bins)))
 	return d.from + len(d.chance) - 1
 }
 
-func logChoose(n, k int) float64 {
+func logChoose(n, k int64) float64 {
 	a, _ := math.Lgamma(float64(n + 1))
 	b, _ := math.Lgamma(float64(k + 1))
 	c, _ := math.Lgamma(float64(n - k + 1))

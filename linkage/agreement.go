@@ -62,7 +62,7 @@ type Party struct {
 // that lasts, which this version does not have.
 type Limits struct {
 	AdditionsPerDay      int64 `json:"additions_per_day"`      // identifiers enrolled a day after the base
-	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols
+	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols; under "vole" see [Encodable]
 	Records              int64 `json:"records"`                // records the transmitter publishes at once
 	SignalsPerDay        int64 `json:"signals_per_day"`        // signals the transmitter adds a day
 	SignalsPerIdentifier int64 `json:"signals_per_identifier"` // signals about one identifier, at most 256

@@ -114,6 +114,13 @@ func (b *book) holding(i, at uint32) *holding {
 // which nothing needs any more when its value is known.
 func (b *book) value(i uint32) *prf { return (*prf)(b.items.at(i)) }
 
+// erase overwrites all items, or their values.
+func (b *book) erase() {
+	for _, some := range b.items.chunks {
+		clear(some)
+	}
+}
+
 // order gives the numbers of all items, kind by kind in the order given, which must
 // be all kinds of the book. Within a kind they are shuffled: neither the order in which
 // a service keeps its accounts is to be seen in it, nor anything of an item.

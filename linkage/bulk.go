@@ -40,7 +40,7 @@ const (
 // Encodable is the number that [Limits.Identifiers] must allow for a receiver to enrol so
 // many identifiers under a protocol. Under "ec" it is the same number, for there the
 // transmitter counts evaluations. Under "vole" the receiver sends a vector, and a cheat can
-// make it hold more than an honest party does: up to 1.45 times as many at a million, 1.38
+// make it hold more than an honest party does: up to 1.48 times as many at a million, 1.40
 // at a hundred million, relatively more for a few. The transmitter counts those. It
 // panics if identifiers is negative or above 2^40.
 func Encodable(protocol string, identifiers int64) int64 {
@@ -64,7 +64,7 @@ func (s *session) bulkParams(identifiers uint64) (bulk.Params, error) {
 	if err != nil {
 		return bulk.Params{}, &Error{Code: ErrInternal, cause: err}
 	}
-	return p, limit("Identifiers", p.Encodable(), most)
+	return p, limit("Identifiers, as Encodable counts them,", p.Encodable(), most)
 }
 
 // enrolBody is what the receiver says beside its signature: the coin that its nonce

@@ -203,7 +203,7 @@ func TestBulkCap(t *testing.T) {
 	require.ErrorIs(t, o.errReceiver, linkage.ErrLimit)
 	var e *linkage.LimitError
 	require.ErrorAs(t, o.errReceiver, &e)
-	require.Equal(t, linkage.LimitError{Limit: "Identifiers", Max: enough - 1, Got: enough}, *e)
+	require.Equal(t, linkage.LimitError{Limit: "Identifiers, as Encodable counts them,", Max: enough - 1, Got: enough}, *e)
 }
 
 func bulkAttacks(victim linkage.Role) []attack {

@@ -104,7 +104,7 @@ func (e *Error) Unwrap() []error {
 
 // LimitError is the cause where a cap of the agreement would be passed.
 type LimitError struct {
-	Limit string // the name of the field of [Limits], such as "Identifiers", or "LabelBytes"
+	Limit string // the name of the field of [Limits], such as "Identifiers", or "LabelBytes"; under "vole" with a word on [Encodable]
 	Max   int64  // what the agreement allows
 	Got   int64  // what was asked for
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
+	"os"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -78,4 +81,52 @@ func ExampleAgreement_Admits() {
 	// Output:
 	// <nil>
 	// linkage: vendor_id is not matched: its values are the same only within one vendor, which the services do not share
+}
+
+// A bulk enrolment: the same calls under protocol "vole". The receiver goes on where a broken
+// connection left it, and the transmitter keeps what it needs to say more later.
+func ExampleResume() {
+	ctx := context.Background()
+	parties := linkagetest.NewParties(func(a *linkage.Agreement) {
+		a.Protocol = linkage.ProtocolVOLE
+		a.Limits.Identifiers = linkage.Encodable(a.Protocol, 1000) // for 1,000 of them
+	})
+	number := func(n int) hashing.Identifier {
+		id, _ := hashing.PhoneParser{Fiction: true}.Parse(fmt.Sprintf("+1650555%04d", n))
+		return id
+	}
+	accounts := []linkage.Account{{Ref: "anna", Identifiers: []hashing.Identifier{number(143)}}, {Ref: "boris", Identifiers: []hashing.Identifier{number(142)}}}
+	signals := []linkage.Flagged{{ID: uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d"), Identifiers: []hashing.Identifier{number(142)}, Label: []byte("sends malicious links")}}
+
+	serverTLS, clientTLS := linkagetest.TLS()
+	sent, received := parties.TransmitterConfig(), parties.ReceiverConfig()
+	sent.Resume, received.Resume = new(linkage.Resume), new(linkage.Resume)
+	kept, _ := os.CreateTemp("", "enrolment")
+	defer func() { _ = kept.Close(); _ = os.Remove(kept.Name()) }()
+	sent.State = kept
+
+	publication, _ := linkage.Publish(ctx, sent, linkage.Slice(signals))
+	try := func(connection func(net.Conn) net.Conn) ([]linkage.Match, error) {
+		messenger, network := linkagetest.Pipe()
+		var done sync.WaitGroup
+		done.Go(func() { _, _ = linkage.Transmit(ctx, tls.Server(messenger, serverTLS), sent, publication) })
+		defer done.Wait()
+		matches, _, err := linkage.Receive(ctx, tls.Client(connection(network), clientTLS), received, linkage.Slice(accounts))
+		return matches, err
+	}
+	matches, err := try(func(c net.Conn) net.Conn { return &linkagetest.Faulty{Conn: c, At: 12} }) // which breaks
+	for err != nil && received.Resume.Pending() {
+		fmt.Println("once more")
+		matches, err = try(func(c net.Conn) net.Conn { return c })
+	}
+	fmt.Println(matches[0].Account, err)
+
+	// Later: another signal about an identifier, without the receiver.
+	state, _ := linkage.OpenState(sent, kept)
+	record, err := state.Record(number(143), 0, linkage.Flagged{ID: uuid.New(), Label: []byte("spam")})
+	fmt.Println(state.Identifiers(), "enrolled, a record of", len(record), "bytes,", err)
+	// Output:
+	// once more
+	// boris <nil>
+	// 2 enrolled, a record of 171 bytes, <nil>
 }

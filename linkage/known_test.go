@@ -44,9 +44,9 @@ func TestSessionKnownAnswer(t *testing.T) {
 	})
 	t.Run("vole", func(t *testing.T) {
 		knownSession(t, fixedParties(t, inBulk), [3]string{
-			"be315955e22184ecda37619e4ef37a5fb3cdb642bb1934f30309dfc34952f165",
-			"45456f1b0f352366c6d7f028ed85a2124b7b90c263cfabfd30687b2ca967dd55",
-			"b0b8c8f3e46862a698318bef79e04a6a2be4d9c0c5ee8b37eac1c678ec8a059a",
+			"66f1722dece18b8459698bcd9c3666314efb30aeccf0a96f2e1fe1350e928c79",
+			"f65a4516c8efc4f668ef6bfc4008f9b0b0246c276b522b4f898b991e19b418da",
+			"76c61eea1bce74488a44b312524da2a98fa1d0a1c5d7d14861c5e659f9a5593e",
 		})
 	})
 }

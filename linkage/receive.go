@@ -44,6 +44,7 @@ func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Acc
 		return nil, Summary{}, err
 	}
 	matches := r.lookUp()
+	r.book.erase()
 	r.lap(stageLookup)
 	r.sum.Elapsed = time.Since(start)
 	return matches, r.sum, nil

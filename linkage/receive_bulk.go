@@ -19,7 +19,8 @@ type enrolment struct {
 	coin   [32]byte // the joint coin
 	name   [32]byte // for a session that goes on; zeros before it has been opened
 	parts  byChunk
-	done   int // chunks finished
+	done   int  // chunks finished
+	opened bool // over an earlier connection
 }
 
 // collectBulk reads the accounts, unless there is a session to go on with.

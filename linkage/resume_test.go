@@ -2,12 +2,15 @@ package linkage_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/davecgh/go-spew/spew"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -253,20 +256,101 @@ func TestStateAfterResume(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// broken gives a trial whose first session broke off in the middle.
+func broken(t *testing.T) *trial {
+	x := newTrial(t)
+	o := x.once(func(tConn, rConn net.Conn) (net.Conn, net.Conn) {
+		return tConn, &linkagetest.Faulty{Conn: rConn, At: 25}
+	})
+	require.ErrorIs(t, o.errReceiver, linkage.ErrConn)
+	require.True(t, x.rr.Pending() && x.tr.Pending())
+	return x
+}
+
+// Dialing again may fail too, in any way, before the peers have agreed to go on: nothing is lost.
+func TestFailedRedialLosesNothing(t *testing.T) {
+	x := broken(t)
+	_, client := linkagetest.TLS()
+	server, _ := linkagetest.TLS() // which the client does not trust
+	for range 3 {
+		o := x.once(func(tConn, rConn net.Conn) (net.Conn, net.Conn) {
+			return tls.Server(tConn, server), tls.Client(rConn, client)
+		})
+		require.ErrorIs(t, o.errReceiver, linkage.ErrTransport)
+		require.True(t, x.rr.Pending() && x.tr.Pending())
+
+		o = x.once(func(tConn, rConn net.Conn) (net.Conn, net.Conn) { _ = tConn.Close(); return tConn, rConn })
+		require.Error(t, o.errReceiver)
+		require.True(t, x.rr.Pending() && x.tr.Pending())
+
+		// A peer whose key is not the agreement's.
+		other := linkagetest.NewParties(inBulk)
+		tConn, rConn := linkagetest.Pipe()
+		rc := x.p.ReceiverConfig()
+		rc.Resume = &x.rr
+		pub, err := linkage.Publish(x.ctx, other.TransmitterConfig(), linkage.Slice(x.w.signals))
+		require.NoError(t, err)
+		o = run(x.ctx, tConn, rConn, other.TransmitterConfig(), rc, pub, x.accounts)
+		require.ErrorIs(t, o.errReceiver, linkage.ErrAgreement)
+		require.True(t, x.rr.Pending() && x.tr.Pending())
+	}
+	requireJoin(t, x.w, x.once(nil))
+}
+
+// A disk that is full loses nothing either: when there is room the session goes on.
+func TestResumeAfterDiskFull(t *testing.T) {
+	x := newTrial(t)
+	x.state.left = 3000
+	o := x.once(nil)
+	require.ErrorIs(t, o.errTransmit, errDisk)
+	require.ErrorIs(t, o.errReceiver, linkage.ErrLeft)
+	require.True(t, x.rr.Pending() && x.tr.Pending())
+	before := len(x.chunks)
+	require.NotZero(t, before)
+	x.state.left = 0
+	requireJoin(t, x.w, x.once(nil))
+	require.Len(t, x.chunks, trialChunks, "every chunk once")
+	_, err := linkage.OpenState(x.p.TransmitterConfig(), &x.state)
+	require.NoError(t, err)
+}
+
+// A session that goes on keeps its state where it began, or not at all.
+func TestResumeKeepsItsState(t *testing.T) {
+	x := broken(t)
+	tc := x.p.TransmitterConfig()
+	tc.Resume = &x.tr
+	for _, state := range []io.WriterAt{nil, &file{}, uncomparable{}} {
+		tc.State = state
+		conn, far := linkagetest.Pipe()
+		_, err := linkage.Transmit(x.ctx, conn, tc, x.pub)
+		require.ErrorIs(t, err, linkage.ErrInput)
+		require.True(t, x.tr.Pending())
+		_ = far.Close()
+	}
+	requireJoin(t, x.w, x.once(nil))
+}
+
+type uncomparable struct{ _ []byte }
+
+func (uncomparable) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }
+
+// What a Resume holds does not print, nor through a configuration.
+func TestResumeDoesNotPrint(t *testing.T) {
+	x := broken(t)
+	for _, r := range []*linkage.Resume{&x.rr, &x.tr} {
+		cfg := linkage.Config{Resume: r}
+		holder := struct{ r *linkage.Resume }{r}
+		printed := spew.Sdump(r, cfg, holder) + fmt.Sprintf("%v %+v %#v %s %x", r, r, r, r, cfg) + fmt.Sprintf("%+v", holder)
+		require.Less(t, len(printed), 3000)
+		require.NotContains(t, printed, "account")
+	}
+}
+
 // A Resume is dropped when it is of no more use: by the caller, by another epoch, by
 // another publication, by a peer that deviates.
 func TestResumeIsDropped(t *testing.T) {
-	broken := func() *trial {
-		x := newTrial(t)
-		o := x.once(func(tConn, rConn net.Conn) (net.Conn, net.Conn) {
-			return tConn, &linkagetest.Faulty{Conn: rConn, At: 25}
-		})
-		require.ErrorIs(t, o.errReceiver, linkage.ErrConn)
-		require.True(t, x.rr.Pending() && x.tr.Pending())
-		return x
-	}
 	t.Run("by the caller, on both sides", func(t *testing.T) {
-		x := broken()
+		x := broken(t)
 		x.rr.Drop()
 		x.tr.Drop()
 		require.False(t, x.rr.Pending() || x.tr.Pending())
@@ -274,13 +358,13 @@ func TestResumeIsDropped(t *testing.T) {
 		requireJoin(t, x.w, x.once(nil))
 	})
 	t.Run("by the receiver alone", func(t *testing.T) {
-		x := broken()
+		x := broken(t)
 		x.rr.Drop()
 		x.accounts = onceOnly(t, x.w.accounts)
 		requireJoin(t, x.w, x.once(nil))
 	})
 	t.Run("by the transmitter alone", func(t *testing.T) {
-		x := broken()
+		x := broken(t)
 		x.tr.Drop()
 		o := x.once(nil)
 		requireVictim(t, o, linkage.Transmitter, linkage.ErrResume)
@@ -292,14 +376,14 @@ func TestResumeIsDropped(t *testing.T) {
 		requireJoin(t, x.w, x.once(nil))
 	})
 	t.Run("by another publication", func(t *testing.T) {
-		x := broken()
+		x := broken(t)
 		var err error
 		x.pub, err = linkage.Publish(x.ctx, x.p.TransmitterConfig(), linkage.Slice(x.w.signals))
 		require.NoError(t, err)
 		require.ErrorIs(t, x.once(nil).errTransmit, linkage.ErrResume)
 	})
 	t.Run("by another epoch", func(t *testing.T) {
-		x := broken()
+		x := broken(t)
 		tc, rc := x.p.TransmitterConfig(), x.p.ReceiverConfig()
 		tc.Resume, rc.Resume = &x.tr, &x.rr
 		tc.Now = time.Now().AddDate(0, 0, 40)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/google/uuid"
+
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
@@ -27,8 +29,8 @@ type openState struct {
 // OpenState reads the head of what [Config.State] was written to: some 200 bytes for each
 // million of identifiers, and from then on four or five kibibytes for an identifier. It
 // needs the configuration of the session, with its Key, agreement and a time in its epoch. An
-// error is an [*Error]: [ErrState] for a file that is damaged, of another key, agreement or epoch, or of
-// a session that did not end, [ErrVersion] for one of a later version.
+// error is an [*Error]: [ErrState] for a file that is damaged, and, which it says, for one of
+// another key, agreement or epoch, or of a session that did not end, [ErrVersion] for one of a later version.
 func OpenState(cfg Config, from io.ReaderAt) (*State, error) {
 	cfg, epoch, err := cfg.prepare(Transmitter)
 	if err != nil {
@@ -39,12 +41,8 @@ func OpenState(cfg Config, from io.ReaderAt) (*State, error) {
 		return nil, failure(context.Background(), roundSetup, err)
 	}
 	file, err := newStateReader(from, cfg.Key, &p.scope)
-	var code Code
-	switch {
-	case errors.As(err, &code):
-		return nil, &Error{Code: code, Round: roundSetup}
-	case err != nil:
-		return nil, &Error{Code: ErrInput, Round: roundSetup, cause: fmt.Errorf("State: %w", err)}
+	if err != nil {
+		return nil, failure(context.Background(), roundSetup, stateFailure(err))
 	}
 	o := &openState{p, file}
 	return &State{of: func() *openState { return o }}, nil
@@ -55,8 +53,9 @@ func (s *State) Identifiers() int64 { return s.of().file.layout.Items() }
 
 // Record makes the record of a signal about one of its identifiers, which is the nth
 // signal about that identifier, counted from 0: byte for byte what a session would have
-// sent. An identifier that the receiver enrolled finds it, for any other it is noise. It
-// does not look at the signal's Identifiers and asks no opt-out register.
+// sent. A receiver that enrolled the identifier, and keeps what it learned, could find it; to any
+// other it is noise. (The receiver of this version keeps nothing: its half comes with the
+// feed.) It does not look at the signal's Identifiers and asks no opt-out register.
 //
 // Kinds outside the agreement give a [*KindError]; a label that is too long, or an nth beyond
 // the agreement's SignalsPerIdentifier, an [*Error] with [ErrLimit]; a file that was
@@ -64,8 +63,8 @@ func (s *State) Identifiers() int64 { return s.of().file.layout.Items() }
 func (s *State) Record(id hashing.Identifier, nth int, signal Flagged) ([]byte, error) {
 	o := s.of()
 	terms := o.cfg.Agreement
-	if id.IsZero() || nth < 0 {
-		return nil, &Error{Code: ErrInput, cause: errors.New("a zero identifier, or a signal before the first")}
+	if id.IsZero() || nth < 0 || signal.ID == uuid.Nil {
+		return nil, &Error{Code: ErrInput, cause: errors.New("a zero identifier, a signal before the first, or one without ID")}
 	}
 	if err := terms.Admits(id.Kind()); err != nil {
 		return nil, err
@@ -76,12 +75,19 @@ func (s *State) Record(id hashing.Identifier, nth int, signal Flagged) ([]byte, 
 		return nil, err
 	}
 	f, err := o.file.evaluate(id.Digest(o.digest))
-	if errors.Is(err, ErrState) {
-		return nil, &Error{Code: ErrState}
-	} else if err != nil {
-		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
+	if err != nil {
+		return nil, stateFailure(err)
 	}
 	return o.record(&f, uint32(nth), &signal), nil
+}
+
+// stateFailure is the error for what went wrong with a state file: its content, or its disk.
+func stateFailure(err error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	return &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
 }
 
 // Format prints the type and nothing of the content, whatever the verb.

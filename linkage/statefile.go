@@ -8,7 +8,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"io"
+	"slices"
 
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage/internal/bulk"
@@ -151,8 +153,22 @@ func (w *stateWriter) chunk(i int, sid [32]byte, c *bulk.Chunk) error {
 	return nil
 }
 
-// finish makes a file of it.
+// sync has all that was written on the disk, if there is one.
+func (w *stateWriter) sync() error {
+	if f, ok := w.to.(interface{ Sync() error }); ok {
+		return f.Sync()
+	}
+	return nil
+}
+
+// finish makes a file of it, when all chunks are on the disk.
 func (w *stateWriter) finish(s *scope, coin [32]byte) error {
+	if slices.Contains(w.sids, [32]byte{}) {
+		return errors.New("a chunk is missing") // a fault of this package
+	}
+	if err := w.sync(); err != nil {
+		return err
+	}
 	p := w.layout
 	text := append(make([]byte, 0, stateHeadText), s[:]...)
 	text = binary.BigEndian.AppendUint64(text, uint64(p.Items()))
@@ -172,9 +188,17 @@ func (w *stateWriter) finish(s *scope, coin [32]byte) error {
 		return err
 	}
 	head = w.key.aead("head", salt).Seal(head, headNonce, text, head)
-	_, err := w.to.WriteAt(head, 0)
-	return err
+	if _, err := w.to.WriteAt(head, 0); err != nil {
+		return err
+	}
+	return w.sync()
 }
+
+// What is wrong with a file.
+var (
+	errForeign = &Error{Code: ErrState, cause: errors.New("no state file, or of another Key, agreement or epoch, or of a session that did not end")}
+	errDamaged = &Error{Code: ErrState, cause: errors.New("the file is damaged or cut short")}
+)
 
 // stateReader reads it.
 type stateReader struct {
@@ -197,9 +221,9 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	}
 	switch {
 	case !bytes.Equal(head[:5], stateMagic):
-		return nil, ErrState
+		return nil, errForeign
 	case head[5] != stateVersion:
-		return nil, ErrVersion
+		return nil, &Error{Code: ErrVersion}
 	}
 	if err := readAt(from, head, 0); err != nil {
 		return nil, err
@@ -207,13 +231,13 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	k := newStateKey(key, s, head[6:38])
 	text, err := k.aead("head", head[38:statePrefix]).Open(nil, headNonce, head[statePrefix:], head[:statePrefix])
 	if err != nil || !bytes.Equal(text[:len(s)], s[:]) {
-		return nil, ErrState
+		return nil, errForeign
 	}
 	text = text[len(s):]
 	items := int64(binary.BigEndian.Uint64(text))
 	p, err := bulk.NewParams(items, int(binary.BigEndian.Uint32(text[8:])))
 	if err != nil || uint64(p.Size()) != binary.BigEndian.Uint64(text[12:]) || uint32(p.Dense()) != binary.BigEndian.Uint32(text[20:]) {
-		return nil, ErrState // of a version that computes sizes otherwise
+		return nil, errDamaged // or of a version that computes sizes otherwise
 	}
 	r := &stateReader{from: from, layout: stateLayout{p}, salt: bulk.NewSalt([32]byte(text[24:]))}
 	all := sha256.New()
@@ -226,7 +250,7 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 		c := stateChunk{aead: k.chunk(i, b[:32])}
 		secret, err := c.aead.Open(nil, headNonce, b[32:], nil)
 		if err != nil {
-			return nil, ErrState
+			return nil, errDamaged
 		}
 		c.locator = bulk.NewLocator(p, r.salt, [32]byte(secret))
 		c.toss, c.delta = gf128.FromBytes(secret[32:]), gf128.FromBytes(secret[32+gf128.Size:])
@@ -234,7 +258,7 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 		r.chunks = append(r.chunks, c)
 	}
 	if !bytes.Equal(all.Sum(nil), text[56:]) {
-		return nil, ErrState
+		return nil, errDamaged
 	}
 	return r, nil
 }
@@ -277,7 +301,7 @@ func (p *pageReader) elements(out []gf128.Element, at int) error {
 			}
 			var err error
 			if p.text, err = p.r.chunks[p.chunk].aead.Open(p.sealed[:0], pageNonce(page), p.sealed[:], nil); err != nil {
-				return ErrState
+				return errDamaged
 			}
 			p.page = page
 		}
@@ -293,7 +317,7 @@ func readAt(from io.ReaderAt, b []byte, at int64) error {
 		return nil
 	}
 	if err == io.EOF || err == nil {
-		return ErrState
+		return errDamaged
 	}
 	return err
 }

@@ -1,9 +1,11 @@
 package linkage
 
+import "math"
+
 // most is the most things of one sort that a session can number: the accounts or
 // signals, the identifiers, the further holdings of identifiers, the records. Numbers
-// have 32 bits, and the one past the last must have some too.
-const most = 1<<32 - 2
+// have 32 bits, and the one past the last must have some too; and they are used as int.
+const most = math.MaxInt & (1<<32 - 2)
 
 // table numbers different things in the order in which they come, 0, 1, 2 …, and
 // gives the number of a thing that has come before. It holds no thing itself: who

@@ -21,7 +21,8 @@ const tagSize = 16
 const secretSize = 16
 
 // tag is the public name of the j-th signal about an identifier: the first half of F
-// for j = 0, and for the others the first half of SHA-256(label ‖ secret ‖ j). Tags of
+// for j = 0, and for the others the first half of SHA-256(label ‖ F ‖ j). All of F is
+// hashed, so that a guess at the secret can be tried on one identifier only. Tags of
 // one identifier cannot be told from tags of many, so that repeats are not visible
 // to whoever does not hold it.
 type tag [tagSize]byte
@@ -40,10 +41,10 @@ func (f *prf) tag(j uint32) tag {
 	if j == 0 {
 		return tag(f[:tagSize])
 	}
-	var in [len(tagLabel) + secretSize + 4]byte // with its padding one block
+	var in [len(tagLabel) + len(prf{}) + 4]byte // with its padding one block
 	copy(in[:], tagLabel)
-	copy(in[len(tagLabel):], f.secret()[:])
-	binary.BigEndian.PutUint32(in[len(tagLabel)+secretSize:], j)
+	copy(in[len(tagLabel):], f[:])
+	binary.BigEndian.PutUint32(in[len(tagLabel)+len(f):], j)
 	sum := sha256.Sum256(in[:])
 	return tag(sum[:tagSize])
 }

@@ -3,6 +3,7 @@ package linkage
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -35,9 +36,9 @@ func Transmit(ctx context.Context, conn net.Conn, cfg Config, pub *Publication) 
 	run := t.run
 	if t.inBulk() {
 		run = t.runBulk
-		if cfg.State != nil && cfg.Key.IsZero() {
-			return Summary{}, &Error{Code: ErrInput, Round: roundSetup, cause: errNoKey}
-		}
+	}
+	if err := t.checkState(); err != nil {
+		return Summary{}, &Error{Code: ErrInput, Round: roundSetup, cause: err}
 	}
 	if err := t.over(ctx, conn, run); err != nil {
 		cfg.Resume.keep(err, nil, t.bulk)
@@ -45,6 +46,19 @@ func Transmit(ctx context.Context, conn net.Conn, cfg Config, pub *Publication) 
 	}
 	t.sum.Elapsed = time.Since(start)
 	return t.sum, nil
+}
+
+// checkState refuses a place for the state that nothing would be written to.
+func (t *transmitter) checkState() error {
+	switch {
+	case t.cfg.State != nil && !t.inBulk():
+		return errors.New("a State is kept under \"vole\" only: under \"ec\" the Key is all there is to keep")
+	case t.cfg.State != nil && t.cfg.Key.IsZero():
+		return errNoKey
+	case !t.cfg.Resume.fits(t.pub, t.cfg.State):
+		return errors.New("the session that goes on keeps its state elsewhere: give the State that it began with, or drop it")
+	}
+	return nil
 }
 
 // transmitter is the transmitter's state in a session.

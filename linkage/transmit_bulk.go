@@ -3,7 +3,7 @@ package linkage
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
+	"slices"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/bulk"
 	"github.com/hueandcry/hueandcry/linkage/internal/wire"
@@ -20,6 +20,7 @@ type evaluation struct {
 	values []prf // of what was flagged
 	done   int   // chunks finished: never fewer than the receiver has
 	state  *stateWriter
+	disk   bool // what failed is the place for the state
 
 	// published is set before the first record goes out, when the receiver has said that it
 	// has finished all chunks. From then on none is enrolled anew: a receiver that has seen
@@ -36,9 +37,13 @@ func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
 	if err := t.evaluateBulk(ctx, seed); err != nil {
 		return roundEnrolment, err
 	}
+	if slices.Contains(t.bulk.values, prf{}) {
+		// Whoever sealed with such a value would seal for everybody.
+		return roundEnrolment, &Error{Code: ErrInternal}
+	}
 	if s := t.bulk.state; s != nil {
 		if err := s.finish(&t.scope, t.bulk.coin); err != nil {
-			return roundEnrolment, &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
+			return roundEnrolment, t.bulk.diskFailed(err)
 		}
 	}
 	records := t.pub.unsealed().sealing(t.bulk.values, t.cfg.Workers)
@@ -52,7 +57,10 @@ func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
 		return roundRecords, err
 	}
 	t.lap(roundRecords)
-	return t.close()
+	if round, err = t.close(); err == nil {
+		clear(t.bulk.values)
+	}
+	return round, err
 }
 
 // openBulk checks the sizes that the receiver announces, and finds what it wants to go on with.
@@ -101,9 +109,15 @@ func (t *transmitter) begin(p bulk.Params, coin [32]byte) (*evaluation, error) {
 	}
 	var err error
 	if e.state, err = newStateWriter(t.cfg.State, t.cfg.Key, &t.scope, p, t.random("state", 0)); err != nil {
-		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
+		return nil, stateFailure(err)
 	}
 	return e, nil
+}
+
+// diskFailed is the error for a state that cannot be written: the session may go on when it can.
+func (e *evaluation) diskFailed(err error) error {
+	e.disk = true
+	return stateFailure(err)
 }
 
 // evaluateBulk serves the chunks that the receiver has not finished yet.
@@ -123,21 +137,21 @@ func (t *transmitter) evaluateBulk(ctx context.Context, seed [32]byte) error {
 		if err := t.serveChunk(s); err != nil {
 			return err
 		}
-		// The opening may have arrived even where writing it failed: so the chunk is finished
-		// here before that is looked at, and the receiver never has one that we have not.
 		last, err := s.Step(nil)
 		if err != nil {
 			return err
 		}
+		if e.state != nil {
+			if err := e.state.chunk(e.done, sid, s.Chunk()); err != nil {
+				return e.diskFailed(err)
+			}
+		}
+		// The opening may have arrived even where writing it failed: so the chunk is finished
+		// here before that is looked at, and the receiver never has one that we have not.
 		failed := t.ch.write(msgBulk, bulkFrame(e.done, len(e.params.Sizes())-1), last)
 		var items bulk.Segments
 		items, buf = e.parts.gather(buf, all, e.done)
 		s.Chunk().Evaluate(items, e.params, salt, t.cfg.Workers, e.parts.scatter(e.done, func(i uint32) *prf { return &e.values[i] }))
-		if e.state != nil {
-			if err := e.state.chunk(e.done, sid, s.Chunk()); err != nil {
-				return &Error{Code: ErrInput, cause: fmt.Errorf("State: %w", err)}
-			}
-		}
 		if failed != nil {
 			e.done++
 			return failed

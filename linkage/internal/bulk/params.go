@@ -84,8 +84,9 @@ func (p Params) Dense() int { return p.store.Dense() }
 
 // maxDomain is the number of identifiers that somebody may want to try: there are fewer than
 // 2^37 telephone numbers in use or to be had (Hagen et al., "All the Numbers are US",
-// NDSS 2021: 1.18·10^11), and lists of devices are shorter.
-const maxDomain = 1 << 37
+// NDSS 2021: 1.18·10^11), and of the 10^14 IMEIs those under the type codes that were ever
+// given out are some 2.5·10^11.
+const maxDomain = 1 << 40
 
 // Encodable is the number of items that a cheating receiver can get the function's values for:
 // not Items, but what a vector of this length can be made to hold. Filling every
@@ -96,10 +97,10 @@ const maxDomain = 1 << 37
 //
 // (Han, Kim, Lee and Son, "Revisiting OKVS-based OPRF and PSI", Asiacrypt 2024, have
 // shown that more than m is possible at all). With 2^80 tries E is the least that brings P
-// to 2^-40. For 10^6 items that is 1.45 times as many, for 10^8 1.38. It comes from
+// to 2^-40. For 10^6 items that is 1.48 times as many, for 10^8 1.40. It comes from
 // floating-point numbers, and two parties may differ by a few: the transmitter's counts.
 func (p Params) Encodable() int64 {
-	m, domain := float64(p.Size()), math.Exp2(37)/float64(p.chunks)
+	m, domain := float64(p.Size()), float64(maxDomain)/float64(p.chunks)
 	fits := func(e float64) bool {
 		if m+e >= domain {
 			return false // all there are

@@ -108,8 +108,8 @@ func NewParams(length, security int) (Params, error) {
 // multiplications is not counted. It outweighs what is won by allowing for an error in one
 // tree of the intervals (7 bits) or in two (13), to be found by several tests together.
 //
-// (Two machines might round differently here. A session compares the sizes first, by
-// the tag of every message.)
+// (At 128 bits no length comes so near to a step that two machines could round to different
+// sides; a test looks. A session compares the sizes in any case, by the tag of every message.)
 func missed(m, t int) float64 {
 	c := float64(state*t/4) / float64(m)
 	phi := math.Pow(c, 1.0/weight)

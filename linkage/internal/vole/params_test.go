@@ -38,6 +38,22 @@ func TestParamsPinned(t *testing.T) {
 	}
 }
 
+// The greatest lengths for 256, 264, … trees, at 128 bits. They are far enough from where the
+// formula steps to be the same on every machine.
+func TestParamsSteps(t *testing.T) {
+	for i, length := range []int{
+		159737, 193224, 232191, 277399, 329691, 390000, 459363, 538924, 629944, 733815, 852065,
+		986372, 1138575, 1310686, 1504904, 1723625, 1969463, 2245256, 2554092, 2899318, 3284559,
+		3713741, 4191103,
+	} {
+		require.Equal(t, 256+8*i, newParams(t, length).trees, "length %d", length)
+		require.Equal(t, 256+8*i+8, newParams(t, length+1).trees, "length %d", length+1)
+		for _, next := range []int{length, length + 1} {
+			require.Greater(t, math.Abs(missed(next, 256+8*i)-128-margin), 1e-9)
+		}
+	}
+}
+
 // The number of trees steps up with the length, and every message stays below a mebibyte.
 func TestParamsExtremes(t *testing.T) {
 	last, most := 0, 0

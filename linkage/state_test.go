@@ -291,8 +291,8 @@ func TestStateKnownAnswer(t *testing.T) {
 	require.Equal(t, "acf9ba739b57c06f74734e9bca05474561067a70ba10c0a8076a640891a40d39", hex.EncodeToString(sum[:]))
 }
 
-// BenchmarkStateRecord is a later identifier on the state of 2^20 accounts, on disk as far as the
-// system does not hold it in memory: the evaluation, and with a label the sealing.
+// BenchmarkStateRecord is a later identifier on the state of 2^20 accounts, read into memory or in a
+// file (which the system then holds in memory too): the evaluation, and with a label the sealing.
 func BenchmarkStateRecord(b *testing.B) {
 	const n = 1 << 20
 	for _, class := range []int{0, 64} {
@@ -318,23 +318,29 @@ func BenchmarkStateRecord(b *testing.B) {
 			})
 			require.NoError(b, o.errReceiver)
 			require.NoError(b, o.errTransmit)
-			state, err := linkage.OpenState(tc, f)
-			require.NoError(b, err)
 			later := make([]hashing.Identifier, 4096)
 			for i := range later {
 				later[i] = install(b, 2, uint64(i))
 			}
 			size, err := f.Seek(0, io.SeekEnd)
 			require.NoError(b, err)
-			i := 0
-			signal := linkage.Flagged{ID: uuid.New()}
-			for b.Loop() {
-				if _, err := state.Record(later[i%len(later)], 0, signal); err != nil {
-					b.Fatal(err)
-				}
-				i++
+			whole, err := os.ReadFile(f.Name())
+			require.NoError(b, err)
+			for name, from := range map[string]io.ReaderAt{"file": f, "memory": bytes.NewReader(whole)} {
+				b.Run(name, func(b *testing.B) {
+					state, err := linkage.OpenState(tc, from)
+					require.NoError(b, err)
+					i := 0
+					signal := linkage.Flagged{ID: uuid.New()}
+					for b.Loop() {
+						if _, err := state.Record(later[i%len(later)], 0, signal); err != nil {
+							b.Fatal(err)
+						}
+						i++
+					}
+					b.ReportMetric(float64(size)/n, "B/account")
+				})
 			}
-			b.ReportMetric(float64(size)/n, "B/account")
 		})
 	}
 }

@@ -355,12 +355,22 @@ func TestCrash(t *testing.T) {
 	}
 	raw, err := hex.DecodeString(crashText)
 	require.NoError(t, err)
-	// One crash, one sample: only long pieces say anything.
+	// One crash, one sample, full of addresses in hex: only long pieces say anything.
 	pieces := slices.Concat(piecesOf(crashText, raw),
 		piecesOf(strings.TrimPrefix(k.ExposeText(), keyPrefix), k.secret()), piecesOf("", k.token.open()))
-	pieces = slices.DeleteFunc(pieces, func(p string) bool { return len(p) < 6 })
-	for i := 0; i+8 <= len(crashText); i++ {
-		pieces = append(pieces, crashText[i:i+8])
+	pieces = slices.DeleteFunc(pieces, func(p string) bool { return len(p) < 8 })
+	windows := func(s string) {
+		for i := 0; i+8 <= len(s); i++ {
+			pieces = append(pieces, s[i:i+8])
+		}
+	}
+	windows(crashText)
+	for _, held := range [][]byte{raw, k.secret(), k.token.open()} {
+		windows(hex.EncodeToString(held))
+		for i := 0; i+8 <= len(held); i += 8 { // words, as a stack trace has them
+			windows(fmt.Sprintf("%016x", binary.LittleEndian.Uint64(held[i:])))
+			windows(fmt.Sprintf("%016x", binary.BigEndian.Uint64(held[i:])))
+		}
 	}
 	for name := range crashes {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,9 @@ func TestBothHaveOneFunction(t *testing.T) {
 	for range 6 {
 		sizes = append(sizes, r.IntN(3000))
 	}
+	if testing.Short() {
+		sizes = []int{0, 1, 300, 1<<15 + 1, sizes[len(sizes)-1]}
+	}
 	for i, n := range sizes {
 		p := newParams(t, n)
 		first := r.Uint64() >> 1
@@ -221,7 +224,11 @@ func TestSecondSeed(t *testing.T) {
 func TestRandomnessFails(t *testing.T) {
 	p := newParams(t, 10)
 	broken := errors.New("no randomness")
-	for n, done := 0, false; !done; n += 700 {
+	step := 700
+	if testing.Short() {
+		step = 7000
+	}
+	for n, done := 0, false; !done; n += step {
 		done = true
 		for side := range 2 {
 			r, s := pair(p, NewSalt([32]byte{}), itemsFrom(1, 10), 1)

@@ -80,9 +80,9 @@ func deviations(p Params) []deviation {
 }
 
 func TestDeviationsAreCaught(t *testing.T) {
-	p := newParams(t, 60000) // several pieces
+	p := newParams(t, 27000) // several pieces
 	require.Greater(t, p.Pieces(), 1)
-	items := itemsFrom(0, 60000)
+	items := itemsFrom(0, 27000)
 	for i, d := range deviations(p) {
 		r, s := pair(p, NewSalt([32]byte{1}), items, byte(i))
 		r.Workers, s.Workers = 2, 2

@@ -153,6 +153,14 @@ func TestManyChunks(t *testing.T) {
 		require.Equal(t, min(chunks, o.receiver.Identifiers), steps)
 		require.NotEmpty(t, want)
 	}
+
+	// Chunks so large that their values come in several runs.
+	w, common := many(t, 3000, 3000, 3000)
+	ctx := linkagetest.Chunks(linkagetest.AllowPlain(t.Context()), 2)
+	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice(w.signals))
+	require.NoError(t, err)
+	tConn, rConn := linkagetest.Pipe()
+	requireAccounts(t, common, run(ctx, tConn, rConn, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(w.accounts)))
 }
 
 // More than 2^20 identifiers come in two chunks without a hook.

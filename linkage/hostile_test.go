@@ -124,6 +124,8 @@ func helloAttacks(kind byte, size int) []attack {
 		{name: "another epoch", kind: kind, bend: flip(kind, 41), want: linkage.ErrEpoch},
 		{name: "other rules", kind: kind, bend: flip(kind, 75), want: linkage.ErrNormalisation},
 		{name: "rules longer than the frame", kind: kind, bend: put(kind, 74, 255), want: linkage.ErrFrame},
+		{name: "rules longer than any", kind: kind, bend: put(kind, 74, 33), want: linkage.ErrFrame},
+		{name: "rules cut short", kind: kind, bend: edit(kind, func(b []byte) []byte { b[74] = 32; return b[:80] }), want: linkage.ErrFrame},
 		{name: "a hello cut short", kind: kind, bend: edit(kind, func(b []byte) []byte { return b[:40] }), want: linkage.ErrFrame},
 		{name: "a hello too long", kind: kind, bend: longer(kind), want: linkage.ErrFrame},
 		{name: "another type of frame", kind: kind, bend: func(b []byte) []byte { return raw(frameDone, nil) }, want: linkage.ErrOrder},

@@ -1,8 +1,10 @@
 package linkage_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,6 +43,7 @@ type trial struct {
 	state    file
 	accounts linkage.Source[linkage.Account]
 	chunks   []int // by identifiers done, as the receiver is told
+	idle     time.Duration
 }
 
 const trialChunks = 3
@@ -63,6 +66,7 @@ func (x *trial) once(wrap func(tConn, rConn net.Conn) (net.Conn, net.Conn)) outc
 	}
 	tc, rc := x.p.TransmitterConfig(), x.p.ReceiverConfig()
 	tc.Resume, rc.Resume, tc.State = &x.tr, &x.rr, &x.state
+	tc.IdleTimeout, rc.IdleTimeout = x.idle, x.idle
 	rc.Progress = func(g linkage.Progress) {
 		if g.Round == "enrolment" {
 			x.chunks = append(x.chunks, g.Done)
@@ -375,6 +379,27 @@ func TestResumeIsDropped(t *testing.T) {
 		x.accounts = onceOnly(t, x.w.accounts)
 		requireJoin(t, x.w, x.once(nil))
 	})
+	t.Run("and none is held that never began", func(t *testing.T) {
+		x := newTrial(t)
+		o := x.once(func(tConn, rConn net.Conn) (net.Conn, net.Conn) { _ = tConn.Close(); return tConn, rConn })
+		require.ErrorIs(t, o.errReceiver, linkage.ErrConn)
+		require.False(t, x.rr.Pending() || x.tr.Pending())
+	})
+	t.Run("by a peer that deviates when it goes on", func(t *testing.T) {
+		x := newTrial(t)
+		x.state.left = 3000
+		require.ErrorIs(t, x.once(nil).errTransmit, errDisk)
+		require.True(t, x.rr.Pending() && x.tr.Pending())
+		x.state.left = 0
+		o := x.through(linkage.Receiver, func(f frame, _ func()) []byte {
+			if f.kind == frameBulk && f.body[3] == 2 && f.body[4] == 2 {
+				f.body[len(f.body)-33] ^= 1 // its proof of the extension
+			}
+			return f.bytes()
+		})
+		requireVictim(t, o, linkage.Transmitter, linkage.ErrCheck)
+		require.False(t, x.rr.Pending() || x.tr.Pending())
+	})
 	t.Run("by another publication", func(t *testing.T) {
 		x := broken(t)
 		var err error
@@ -414,6 +439,168 @@ func TestResumeIsDropped(t *testing.T) {
 		require.False(t, x.tr.Pending())
 		require.False(t, x.rr.Pending(), "it was told why")
 	})
+}
+
+// through is a try at which the frames of one side are bent, or the connection is cut where bend
+// closes it.
+func (x *trial) through(side linkage.Role, bend func(f frame, closeBoth func()) []byte) outcome {
+	tConn, tFar := linkagetest.Pipe()
+	rFar, rConn := linkagetest.Pipe()
+	from, to := rFar, tFar
+	if side == linkage.Transmitter {
+		from, to = tFar, rFar
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		relay(from, to, func(f frame) []byte { return bend(f, func() { _, _ = from.Close(), to.Close() }) })
+	})
+	o := x.once(func(net.Conn, net.Conn) (net.Conn, net.Conn) { return tConn, rConn })
+	wg.Wait()
+	return o
+}
+
+// A transmitter goes on with the session that it has, and with no other: neither with one of
+// another name nor with one of other sizes.
+func TestResumeOfAnotherSession(t *testing.T) {
+	const sizes = 64 + 32 // where they stand, and the name after them
+	var fewer []byte
+	other := newTrial(t)
+	other.accounts = onceOnly(t, other.w.accounts[:3])
+	other.through(linkage.Receiver, func(f frame, _ func()) []byte {
+		if f.kind == frameEnrol {
+			fewer = append(fewer, f.body[sizes:sizes+24]...)
+		}
+		return f.bytes()
+	})
+	for name, bend := range map[string]func(body []byte){
+		"another name":      func(b []byte) { b[sizes+24] ^= 1 },
+		"fewer identifiers": func(b []byte) { copy(b[sizes:], fewer) },
+	} {
+		x := broken(t)
+		o := x.through(linkage.Receiver, func(f frame, _ func()) []byte {
+			if f.kind == frameEnrol {
+				bend(f.body)
+			}
+			return f.bytes()
+		})
+		require.ErrorIs(t, o.errTransmit, linkage.ErrResume, name)
+		requireVictim(t, o, linkage.Transmitter, linkage.ErrResume)
+		require.False(t, x.tr.Pending(), name)
+	}
+}
+
+// The word that ends a chunk is lost, or arrives although writing it fails: either way the next try
+// goes on where the receiver is.
+func TestResumeAroundTheLastWordOfAChunk(t *testing.T) {
+	last := func(body []byte) bool { return body[3] == 1 && body[4] == 7 }
+	for name, first := range map[string]func(x *trial) outcome{
+		"lost": func(x *trial) outcome {
+			return x.through(linkage.Transmitter, func(f frame, closeBoth func()) []byte {
+				if f.kind == frameBulk && last(f.body) {
+					closeBoth()
+				}
+				return f.bytes()
+			})
+		},
+		"arrives": func(x *trial) outcome {
+			return x.once(func(tConn, rConn net.Conn) (net.Conn, net.Conn) {
+				return &lastWord{tConn, func(b []byte) bool { return b[0] == frameBulk && last(b[5:]) }}, rConn
+			})
+		},
+	} {
+		x := newTrial(t)
+		o := first(x)
+		require.ErrorIs(t, o.errReceiver, linkage.ErrConn, name)
+		require.ErrorIs(t, o.errTransmit, linkage.ErrConn, name)
+		require.True(t, x.rr.Pending() && x.tr.Pending(), name)
+		requireJoin(t, x.w, x.once(nil))
+		require.Len(t, x.chunks, trialChunks, name)
+	}
+}
+
+// A chunk of the state that was enrolled anew cannot be put back to what it was before.
+func TestStateOfAnEarlierTry(t *testing.T) {
+	x := newTrial(t)
+	x.through(linkage.Transmitter, func(f frame, closeBoth func()) []byte {
+		if f.kind == frameBulk && f.body[3] == 1 && f.body[4] == 7 {
+			closeBoth()
+		}
+		return f.bytes()
+	})
+	earlier := bytes.Clone(x.state.data)
+	requireJoin(t, x.w, x.once(nil))
+	_, err := linkage.OpenState(x.p.TransmitterConfig(), &x.state)
+	require.NoError(t, err)
+
+	const head, page = 32 + 64 + 16, 1024 // of a chunk
+	size := head + (len(x.state.data)/trialChunks-head)/page*page
+	at := len(x.state.data) - 2*size
+	require.NotEqual(t, earlier[at:at+32], x.state.data[at:at+32], "the session ids")
+	copy(x.state.data[at:at+size], earlier[at:])
+	_, err = linkage.OpenState(x.p.TransmitterConfig(), &x.state)
+	require.ErrorIs(t, err, linkage.ErrState)
+}
+
+// A peer that falls silent, and a caller who gives up, may go on as well.
+func TestResumeAfterSilenceAndCancellation(t *testing.T) {
+	halfway := func(f frame) bool { return f.kind == frameBulk && f.body[3] == 1 }
+	for want, first := range map[linkage.Code]func(x *trial) outcome{
+		linkage.ErrTimeout: func(x *trial) outcome {
+			x.idle = quick
+			return x.through(linkage.Receiver, func(f frame, _ func()) []byte {
+				if halfway(f) {
+					return nil
+				}
+				return f.bytes()
+			})
+		},
+		linkage.ErrCanceled: func(x *trial) outcome {
+			before := x.ctx
+			defer func() { x.ctx = before }()
+			var cancel context.CancelFunc
+			x.ctx, cancel = context.WithCancel(before)
+			return x.through(linkage.Receiver, func(f frame, _ func()) []byte {
+				if halfway(f) {
+					cancel()
+				}
+				return f.bytes()
+			})
+		},
+	} {
+		x := newTrial(t)
+		o := first(x)
+		require.ErrorIs(t, errors.Join(o.errReceiver, o.errTransmit), want) // whoever was first
+		require.True(t, x.rr.Pending() && x.tr.Pending(), want)
+		x.idle = 0
+		requireJoin(t, x.w, x.once(nil))
+		require.Len(t, x.chunks, trialChunks)
+	}
+}
+
+// lastWord is a connection that sends one thing more, and then says that it could not.
+type lastWord struct {
+	net.Conn
+	is func(b []byte) bool
+}
+
+func (c *lastWord) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err == nil && c.is(b) {
+		_ = c.Close()
+		return n, linkagetest.ErrInjected
+	}
+	return n, err
+}
+
+// More identifiers in a chunk than it takes, which chance does not do, are an error.
+func TestBucketOverflow(t *testing.T) {
+	x := broken(t)
+	x.rr.Overfill(trialChunks)
+	x.tr.Drop()
+	o := x.once(nil)
+	requireVictim(t, o, linkage.Receiver, linkage.ErrInternal)
+	require.ErrorContains(t, o.errReceiver, "fell into one chunk")
+	require.False(t, x.rr.Pending(), "another try needs another coin")
 }
 
 // Two sides of a session that broke are of one agreement and epoch; a third cannot go on with it.

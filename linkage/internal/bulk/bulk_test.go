@@ -195,9 +195,11 @@ func TestSecondSeed(t *testing.T) {
 	for fail := range attempts + 1 {
 		p := newParams(t, 400)
 		r, s := pair(p, NewSalt([32]byte{4}), itemsFrom(1, 400), byte(fail))
-		tries := 0
+		tries, rows := 0, map[okvs.Row]bool{}
 		r.encode = func(m *okvs.Matrix, v []Element, k []okvs.Key, values []Element, workers int) error {
 			require.Len(t, k, 400)
+			require.False(t, rows[m.Row(k[0])], "the same seed again")
+			rows[m.Row(k[0])] = true
 			if tries++; tries <= fail {
 				v[0] = Element{Lo: 1} // what a failed attempt leaves behind
 				return okvs.ErrEncode
@@ -214,10 +216,55 @@ func TestSecondSeed(t *testing.T) {
 	}
 	p := newParams(t, 2)
 	r, s := pair(p, NewSalt([32]byte{4}), []Item{item(1), item(1)}, 0)
+	tries := 0
+	r.encode = func(m *okvs.Matrix, v []Element, k []okvs.Key, values []Element, workers int) error {
+		tries++
+		return m.Encode(v, k, values, workers)
+	}
 	errR, _ := exchange(r, s, nil)
 	require.ErrorIs(t, errR, ErrEncode)
+	require.Equal(t, 1, tries, "another seed does not help against an item given twice")
 	require.Zero(t, r.n.Load())
 	require.Panics(t, func() { s.Chunk() })
+}
+
+// The vector is confirmed by a polynomial in all of its places, whatever piece they come in.
+func TestPolynomial(t *testing.T) {
+	r := newSeed(t)
+	for _, n := range []int{0, 1, 1000, PieceElements, PieceElements + 1, 2*PieceElements + 3} {
+		v := make([]Element, n)
+		for i := range v {
+			v[i] = Element{Lo: r.Uint64(), Hi: r.Uint64()}
+		}
+		point, power, want := Element{Lo: r.Uint64(), Hi: r.Uint64()}, Element{Lo: 1}, Element{}
+		for _, e := range v {
+			power = power.Mul(point)
+			want = want.Add(power.Mul(e))
+		}
+		p := newPolynomial(point, n)
+		for from := 0; from < n; from += PieceElements {
+			p.add(v[from:min(from+PieceElements, n)])
+		}
+		require.Equal(t, want, p.sum, "%d places", n)
+	}
+}
+
+// Either half of w moves it, and so does the session; a commitment is of one session too.
+func TestToss(t *testing.T) {
+	a, b := session{1}, session{2}
+	one, two := make([]byte, tossSize), append(make([]byte, tossSize-1), 1)
+	seen := map[Element]bool{a.toss(one, one): true, a.toss(one, two): true, a.toss(two, one): true, a.toss(two, two): true, b.toss(one, one): true}
+	require.Len(t, seen, 5)
+	require.NotEqual(t, a.commitment(one), b.commitment(one))
+	require.NotEqual(t, a.confirmation(one, Element{}), b.confirmation(one, Element{}))
+
+	// And w is in every output, and so is the item.
+	out := newHasher().outputs([]Element{{}, {}}, Element{}, []Item{item(1), item(2)})
+	require.NotEqual(t, out[0], out[1])
+	for _, w := range []Element{{Lo: 1}, {Hi: 1}} {
+		moved := newHasher().outputs([]Element{{}}, w, []Item{item(1)})
+		require.NotEqual(t, out[0], moved[0])
+	}
 }
 
 // A failing source of randomness ends the chunk at any point.

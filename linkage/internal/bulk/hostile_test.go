@@ -67,7 +67,9 @@ func deviations(p Params) []deviation {
 		{"a toss that was changed on its way", 6, flip(-1), "receiver", ErrVector},
 		{"another seed than was offered", 6, flip(0), "receiver", ErrVector},
 		{"an offer that is too long", 6, func(b []byte) []byte { return append(b, 0) }, "sender", ErrFormat},
+		{"an offer that is too short", 6, func(b []byte) []byte { return b[:len(b)-1] }, "sender", ErrFormat},
 		{"an opening that is too short", opening, func(b []byte) []byte { return b[:len(b)-1] }, "receiver", ErrFormat},
+		{"an opening that is too long", opening, func(b []byte) []byte { return append(b, 0) }, "receiver", ErrFormat},
 		{"choices without a commitment", 1, func([]byte) []byte { return nil }, "receiver", ErrFormat},
 	}
 	for i := range 6 {

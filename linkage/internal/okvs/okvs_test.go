@@ -171,6 +171,26 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
+// A bin that overflows and another with a key twice: the duplicate is what is said, whichever
+// worker finds it.
+func TestDuplicateBesideOverflow(t *testing.T) {
+	s := newSource(t)
+	const n = 1000
+	p := okvs.Sized(n, 2, 400, 3)
+	m := okvs.NewMatrix(p, s.seed())
+	var bins [2][]okvs.Key
+	for len(bins[0]) < n || len(bins[1]) < n {
+		key := s.keys(1)[0]
+		b := m.Row(key).Dense / 403
+		bins[b] = append(bins[b], key)
+	}
+	vector := make([]gf128.Element, p.Size())
+	for b := range bins {
+		keys := append(bins[b][:n-2:n-2], bins[1-b][0], bins[1-b][0])
+		require.ErrorIs(t, m.Encode(vector, keys, s.elements(n), 2), okvs.ErrDuplicate)
+	}
+}
+
 // Near the threshold of solvability nearly every row is in the core, and free
 // columns are solved for by the hundred.
 func TestLargeCore(t *testing.T) {

@@ -36,7 +36,7 @@ type intake struct {
 const intakeRun = 1024
 
 // firstLook is at how many names they are looked at for the first time; then whenever there
-// are twice as many, lest a source that goes round in circles be read for ever.
+// are eight times as many, lest a source that goes round in circles be read for ever.
 const firstLook = 1 << 16
 
 func (s *session) newIntake(b *book, n *names, added func(holding) error, repeated func(int) error) *intake {
@@ -58,7 +58,7 @@ func (in *intake) admit(ctx context.Context, ref string, ids []hashing.Identifie
 		return &Error{Code: ErrInput, cause: fmt.Errorf("more than %d accounts, or identifiers of one", in.book.most)}
 	}
 	if in.sum.Accounts == in.look {
-		in.look *= 2
+		in.look *= 8
 		if err := in.flush(); err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package linkage_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"

@@ -182,6 +182,14 @@ func TestDamagedState(t *testing.T) {
 		return nil
 	}
 	require.NoError(t, use())
+	// What one file was refused for is not said of another.
+	f.data = bytes.Clone(intact[:100])
+	_, one := openState(p, &f)
+	f.data = bytes.Clone(intact[:100])
+	_, two := openState(p, &f)
+	require.ErrorIs(t, one, linkage.ErrState)
+	require.NotSame(t, one, two)
+	f.data = bytes.Clone(intact)
 	code := func(at int) linkage.Code {
 		if at == 5 {
 			return linkage.ErrVersion

@@ -194,11 +194,14 @@ func (w *stateWriter) finish(s *scope, coin [32]byte) error {
 	return w.sync()
 }
 
-// What is wrong with a file.
-var (
-	errForeign = &Error{Code: ErrState, cause: errors.New("no state file, or of another Key, agreement or epoch, or of a session that did not end")}
-	errDamaged = &Error{Code: ErrState, cause: errors.New("the file is damaged or cut short")}
-)
+// What is wrong with a file. Each is new, for whoever returns it adds the round.
+func errForeign() error {
+	return &Error{Code: ErrState, cause: errors.New("no state file, or of another Key, agreement or epoch, or of a session that did not end")}
+}
+
+func errDamaged() error {
+	return &Error{Code: ErrState, cause: errors.New("the file is damaged or cut short")}
+}
 
 // stateReader reads it.
 type stateReader struct {
@@ -221,7 +224,7 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	}
 	switch {
 	case !bytes.Equal(head[:5], stateMagic):
-		return nil, errForeign
+		return nil, errForeign()
 	case head[5] != stateVersion:
 		return nil, &Error{Code: ErrVersion}
 	}
@@ -231,13 +234,13 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	k := newStateKey(key, s, head[6:38])
 	text, err := k.aead("head", head[38:statePrefix]).Open(nil, headNonce, head[statePrefix:], head[:statePrefix])
 	if err != nil || !bytes.Equal(text[:len(s)], s[:]) {
-		return nil, errForeign
+		return nil, errForeign()
 	}
 	text = text[len(s):]
 	items := int64(binary.BigEndian.Uint64(text))
 	p, err := bulk.NewParams(items, int(binary.BigEndian.Uint32(text[8:])))
 	if err != nil || uint64(p.Size()) != binary.BigEndian.Uint64(text[12:]) || uint32(p.Dense()) != binary.BigEndian.Uint32(text[20:]) {
-		return nil, errDamaged // or of a version that computes sizes otherwise
+		return nil, errDamaged() // or of a version that computes sizes otherwise
 	}
 	r := &stateReader{from: from, layout: stateLayout{p}, salt: bulk.NewSalt([32]byte(text[24:]))}
 	all := sha256.New()
@@ -250,7 +253,7 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 		c := stateChunk{aead: k.chunk(i, b[:32])}
 		secret, err := c.aead.Open(nil, headNonce, b[32:], nil)
 		if err != nil {
-			return nil, errDamaged
+			return nil, errDamaged()
 		}
 		c.locator = bulk.NewLocator(p, r.salt, [32]byte(secret))
 		c.toss, c.delta = gf128.FromBytes(secret[32:]), gf128.FromBytes(secret[32+gf128.Size:])
@@ -258,7 +261,7 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 		r.chunks = append(r.chunks, c)
 	}
 	if !bytes.Equal(all.Sum(nil), text[56:]) {
-		return nil, errDamaged
+		return nil, errDamaged()
 	}
 	return r, nil
 }
@@ -301,7 +304,7 @@ func (p *pageReader) elements(out []gf128.Element, at int) error {
 			}
 			var err error
 			if p.text, err = p.r.chunks[p.chunk].aead.Open(p.sealed[:0], pageNonce(page), p.sealed[:], nil); err != nil {
-				return errDamaged
+				return errDamaged()
 			}
 			p.page = page
 		}
@@ -317,7 +320,7 @@ func readAt(from io.ReaderAt, b []byte, at int64) error {
 		return nil
 	}
 	if err == io.EOF || err == nil {
-		return errDamaged
+		return errDamaged()
 	}
 	return err
 }

@@ -63,33 +63,27 @@ func (f *findings) append(more *findings) {
 
 const (
 	lookRun   = 1 << 14 // items in a job
-	lookAhead = 64      // items whose memory is asked for before the first is looked at
+	lookAhead = 64      // items whose memory is asked for before the first is searched for
 )
 
-// look looks some items up. Where in the index they belong is computed for many at a
-// time: each is somewhere else in memory, and the processor waits for all of them at
-// once.
+// look looks some items up. Where in the index they belong is far apart, and the processor
+// waits for many of them at once.
 func (r *receiver) look(from, to int) *findings {
 	f := new(findings)
 	l := newLabels(&r.scope, r.cfg.Agreement.LabelBytes)
 	defer l.close()
-	x := &r.records.index
-	var heads [lookAhead]uint64
-	var buckets [lookAhead][2]uint32
+	var maybe [lookAhead]uint32
 	for ; from < to; from += lookAhead {
-		some := min(lookAhead, to-from)
-		for i := range some {
-			t := r.book.value(uint32(from + i)).tag(0)
-			heads[i] = t.head()
-			buckets[i][0], buckets[i][1] = x.bucket(heads[i])
+		n := 0
+		for i := from; i < min(from+lookAhead, to); i++ {
+			t := r.book.value(uint32(i)).tag(0)
+			maybe[n] = uint32(i)
+			n += r.records.index.mayHave(t.head())
 		}
-		for i := range some {
-			l.touched += byte(x.heads[buckets[i][0]])
-		}
-		for i := range some {
-			t := r.book.value(uint32(from + i)).tag(0)
-			if sealed, ok := r.records.find(&t, heads[i], buckets[i][0], buckets[i][1]); ok {
-				r.hear(f, l, uint32(from+i), sealed)
+		for _, i := range maybe[:n] {
+			t := r.book.value(i).tag(0)
+			if sealed, ok := r.records.find(&t); ok {
+				r.hear(f, l, i, sealed)
 			}
 		}
 	}
@@ -115,8 +109,7 @@ func (r *receiver) hear(f *findings, l *labels, item uint32, sealed []byte) {
 				break
 			}
 			t := secret.tag(j)
-			from, to := r.records.index.bucket(t.head())
-			sealed, ok = r.records.find(&t, t.head(), from, to)
+			sealed, ok = r.records.find(&t)
 		}
 	}
 	kind := *r.book.kinds.at(item)

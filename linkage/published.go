@@ -55,66 +55,57 @@ func (r *receiver) readRecords(ctx context.Context) error {
 	return nil
 }
 
-// index finds records by the heads of their tags. An honest transmitter's are
-// uniform, so that among n of them about one has given highest bits, log2(n) many:
-// starts says where it is. A tag that nobody has published, as most are that are
-// looked for, costs two looks into memory.
+// index finds records by the heads of their tags. An honest transmitter's are uniform, so
+// that of the values that their highest bits can have, 8 to 16 times as many as there are
+// tags, few are there: most tags that nobody has published end at the one look into memory
+// that this takes. Others are searched for among the few that begin alike.
 type index struct {
-	heads  []uint64 // the first eight bytes of each tag, ascending, and one more, for a bucket may be empty
-	starts []uint32 // for each value of the highest bits, the first record with these or higher ones; and the end
-	shift  int
-}
+	there  []uint64 // a bit for each value of the fineBits highest bits of a head
+	starts []uint32 // for each value of the coarseBits highest, the first record with these or higher ones; and the end
 
-// crowd is how many tags with the same highest bits are looked through one by one.
-const crowd = 16
+	fineBits, coarseBits int
+}
 
 // makeIndex makes the index; n must not be above most.
 func (p *published) makeIndex() {
-	x := index{heads: make([]uint64, 0, p.n+1), shift: 64 - bits.Len(uint(p.n))}
+	size := bits.Len(uint(p.n))
+	x := index{fineBits: size + 3, coarseBits: max(size-4, 0)}
+	x.there = make([]uint64, 1<<max(x.fineBits-6, 0))
+	x.starts = make([]uint32, 1+1<<x.coarseBits)
+	next, i := 0, 0
 	for _, piece := range p.pieces {
 		for at := 0; at < len(piece); at += p.size {
-			x.heads = append(x.heads, binary.BigEndian.Uint64(piece[at:]))
-		}
-	}
-	x.starts = make([]uint32, 1+1<<(64-x.shift))
-	next := 0
-	for i, head := range x.heads {
-		for b := int(head >> x.shift); next <= b; next++ {
-			x.starts[next] = uint32(i)
+			head := binary.BigEndian.Uint64(piece[at:])
+			fine := head >> (64 - x.fineBits)
+			x.there[fine/64] |= 1 << (fine % 64)
+			for b := int(head >> (64 - x.coarseBits)); next <= b; next++ {
+				x.starts[next] = uint32(i)
+			}
+			i++
 		}
 	}
 	for ; next < len(x.starts); next++ {
 		x.starts[next] = uint32(p.n)
 	}
-	x.heads = append(x.heads, 0)
 	p.index = x
 }
 
-// bucket gives the records among which a tag with the given head must be.
-func (x *index) bucket(head uint64) (from, to uint32) {
-	b := head >> x.shift
-	return x.starts[b], x.starts[b+1]
+// mayHave gives 1 if a tag with the given head may be there, and 0 if it surely is not, which
+// it says of all but one in 8 to 16 of those that are not.
+func (x *index) mayHave(head uint64) int {
+	fine := head >> (64 - x.fineBits)
+	return int(x.there[fine/64] >> (fine % 64) & 1)
 }
 
 // find gives the sealed label published under a tag, empty where there are tags alone.
-// What is given with the tag are its head and its bucket.
-func (p *published) find(t *tag, head uint64, from, to uint32) (sealed []byte, ok bool) {
-	if n := int(to - from); n > crowd {
-		// A transmitter that wants to keep us busy can make all tags begin alike.
-		first := int(from)
-		i := sort.Search(n, func(i int) bool { return bytes.Compare(p.record(first + i)[:tagSize], t[:]) >= 0 })
-		if i == n {
-			return nil, false
-		}
-		from = uint32(first + i)
-		to = from + 1
+func (p *published) find(t *tag) (sealed []byte, ok bool) {
+	b := t.head() >> (64 - p.index.coarseBits)
+	// A transmitter that wants to keep us busy can make all tags begin alike; then it is a
+	// search among all.
+	first, end := int(p.index.starts[b]), int(p.index.starts[b+1])
+	i, ok := sort.Find(end-first, func(i int) int { return bytes.Compare(t[:], p.record(first + i)[:tagSize]) })
+	if !ok {
+		return nil, false
 	}
-	for ; from < to; from++ {
-		if p.index.heads[from] == head {
-			if r := p.record(int(from)); tag(r[:tagSize]) == *t {
-				return r[tagSize:], true
-			}
-		}
-	}
-	return nil, false
+	return p.record(first + i)[tagSize:], true
 }

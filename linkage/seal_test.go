@@ -146,9 +146,10 @@ func TestIndex(t *testing.T) {
 					p.pieces[at] = append(append(p.pieces[at], name[:]...), bytes.Repeat([]byte{byte(i)}, size-tagSize)...)
 				}
 				p.makeIndex()
-				find := func(t tag) ([]byte, bool) {
-					from, to := p.index.bucket(t.head())
-					return p.find(&t, t.head(), from, to)
+				find := func(name tag) ([]byte, bool) {
+					sealed, ok := p.find(&name)
+					require.True(t, !ok || p.index.mayHave(name.head()) == 1)
+					return sealed, ok
 				}
 				for i, name := range all {
 					sealed, ok := find(name)

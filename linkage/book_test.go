@@ -12,40 +12,54 @@ import (
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
-// The model is a map of slices.
+// putOne puts one holding into a book.
+func putOne(b *book, it item, kind hashing.Kind, owner, place uint32) {
+	b.put([]item{it}, []uint64{b.hash(&it)}, []hashing.Kind{kind}, []holding{{owner: owner, place: place}})
+}
+
+// The model is a map of slices. It makes no difference how often the book is settled.
 func TestBook(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for _, ordinals := range []bool{false, true} {
+	for round := range 12 {
 		type held struct{ owner, place uint32 }
-		model := map[item][]held{}
-		b := newBook(ordinals)
+		model, order := map[item][]held{}, []item{}
+		b := newBook(round%2 == 1)
+		different, often := []int{300, 4000, 1_000_000}[round/2%3], r.IntN(300)
+		total := 0
 		for owner := range uint32(3000) {
 			for place := range uint32(r.IntN(6)) {
 				var it item
-				binary.BigEndian.PutUint16(it[:], uint16(min(r.IntN(4000), r.IntN(4000))))
-				kind := hashing.Kind(1 + it[1]%3)
-				b.prepare([]uint64{b.hash(&it)})
-				h, added, err := b.add(&it, b.hash(&it), kind, owner, place)
-				require.NoError(t, err)
-				known := slices.ContainsFunc(model[it], func(h held) bool { return h.owner == owner })
-				require.Equal(t, !known, added)
-				if !added {
+				binary.BigEndian.PutUint32(it[:], uint32(min(r.IntN(different), r.IntN(different))))
+				putOne(b, it, hashing.Kind(1+it[3]%3), owner, place)
+				if slices.ContainsFunc(model[it], func(h held) bool { return h.owner == owner }) {
 					continue
 				}
 				want := held{owner, place}
-				if ordinals {
+				if b.ordinals {
 					want.place = uint32(len(model[it]))
 				}
-				require.Equal(t, want, held{h.owner, h.place})
+				if len(model[it]) == 0 {
+					order = append(order, it)
+				}
 				model[it] = append(model[it], want)
+				total++
+			}
+			if r.IntN(1000) < often {
+				_, err := b.settle()
+				require.NoError(t, err)
 			}
 		}
+		_, err := b.settle()
+		require.NoError(t, err)
 		b.close()
 		require.Equal(t, len(model), b.len())
+		require.Equal(t, total, b.held)
 		counts := map[hashing.Kind]int{}
 		for i := range uint32(b.len()) {
+			it := *b.items.at(i)
+			require.Equal(t, order[i], it, "as they came")
 			var got []held
 			for at := uint32(0); ; {
 				h := b.holding(i, at)
@@ -54,40 +68,86 @@ func TestBook(t *testing.T) {
 					break
 				}
 			}
-			it := *b.items.at(i)
-			require.ElementsMatch(t, model[it], got)
-			require.Equal(t, hashing.Kind(1+it[1]%3), *b.kinds.at(i))
+			slices.Reverse(got[1:]) // from the newest back
+			require.Equal(t, model[it], got)
+			require.Equal(t, hashing.Kind(1+it[3]%3), *b.kinds.at(i))
 			counts[*b.kinds.at(i)]++
 		}
-		for k, n := range counts {
-			require.Equal(t, n, b.counts[k])
+		for k, n := range b.counts {
+			require.Equal(t, counts[hashing.Kind(k)], n)
 		}
 	}
 }
 
-// Numbers that have no room are refused before anything breaks.
+// The first holding that is too much is the one that is told of, as by a model that counts one
+// after the other.
 func TestBookIsFull(t *testing.T) {
-	add := func(b *book, n byte, owner uint32) error {
-		it := item{n}
-		b.prepare([]uint64{b.hash(&it)})
-		_, _, err := b.add(&it, b.hash(&it), hashing.Phone, owner, 0)
-		return err
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	refused := map[string]int{}
+	for range 2000 {
+		b := newBook(true)
+		b.caps.items.most, b.caps.holdings.most, b.caps.each.most = 1+r.Int64N(60), 1+r.Int64N(90), 1+r.Int64N(6)
+		b.caps.items.name, b.caps.holdings.name, b.caps.each.name = "items", "holdings", "each"
+		held, total, last := map[byte]int64{}, int64(0), map[byte]uint32{}
+		var want *LimitError
+		var at, owner uint32
+		var err error
+		for owner = range uint32(100) {
+			it := item{byte(r.IntN(80))}
+			putOne(b, it, hashing.Phone, owner, 0)
+			if n := it[0]; want == nil && (held[n] == 0 || last[n] != owner) {
+				held[n]++
+				last[n] = owner
+				total++
+				for _, c := range []struct {
+					named
+					have int64
+				}{{b.caps.each, held[n]}, {b.caps.items, int64(len(held))}, {b.caps.holdings, total}} {
+					if c.have > c.most && want == nil {
+						want, at = &LimitError{c.name, c.most, c.have}, owner
+					}
+				}
+			}
+			if r.IntN(30) == 0 {
+				if owner, err = b.settle(); err != nil {
+					break
+				}
+				require.Nil(t, want)
+			}
+		}
+		if err == nil {
+			owner, err = b.settle()
+		}
+		if want == nil {
+			require.NoError(t, err)
+			continue
+		}
+		var l *LimitError
+		require.ErrorAs(t, err, &l)
+		require.ErrorIs(t, err, ErrLimit)
+		require.Equal(t, want, l)
+		require.Equal(t, at, owner)
+		refused[l.Limit]++
 	}
+	require.Len(t, refused, 3)
+}
+
+// A book is looked at when it may be full, and seldom besides.
+func TestWhenABookIsLookedAt(t *testing.T) {
 	b := newBook(false)
-	b.most = 3
-	for n := range byte(3) {
-		require.NoError(t, add(b, n, 0))
-	}
-	for owner := range uint32(3) {
-		require.NoError(t, add(b, 0, owner+1))
-	}
-	require.ErrorIs(t, add(b, 0, 4), ErrInput)
-	require.NoError(t, add(b, 0, 3), "noted already")
-	err := add(b, 3, 5)
-	require.ErrorIs(t, err, ErrLimit)
-	var l *LimitError
-	require.ErrorAs(t, err, &l)
-	require.Equal(t, LimitError{"Identifiers", 3, 4}, *l)
+	require.Equal(t, firstLook, b.look())
+	b.settled = 1 << 20
+	require.Equal(t, 8<<20, b.look())
+	b.caps.items.most = 2 << 20
+	require.Equal(t, 2<<20+1, b.look())
+	b.settled = 2<<20 - 5
+	require.Greater(t, b.look(), 2<<20+firstLook)
+	require.Less(t, b.look(), 3<<20)
+	b.caps = noCaps()
+	b.settled = most - 5
+	require.Less(t, b.look(), most)
 }
 
 func TestOrder(t *testing.T) {
@@ -96,9 +156,7 @@ func TestOrder(t *testing.T) {
 	const each = 400
 	for i := range uint32(2 * each) {
 		it := item{byte(i >> 8), byte(i)}
-		b.prepare([]uint64{b.hash(&it)})
-		_, _, err := b.add(&it, b.hash(&it), kinds[i%2*2], i, 0) // no IMEI
-		require.NoError(t, err)
+		putOne(b, it, kinds[i%2*2], i, 0) // no IMEI
 	}
 	order := func(seed byte) []uint32 {
 		out, err := b.order(kinds, bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))

@@ -1,6 +1,14 @@
 package linkage
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
+
+// most is the most things of one sort that a session can number: the accounts or
+// signals, the identifiers, the further holdings of identifiers, the records. Numbers
+// have 32 bits, and the one past the last must have some too; and they are used as int.
+const most = math.MaxInt & (1<<32 - 2)
 
 // list is a sequence that grows by chunks, so that growing it neither copies what is
 // there nor needs room for it twice. Where T has no pointers, the garbage collector
@@ -14,17 +22,44 @@ const (
 
 // push puts v at the end.
 func (l *list[T]) push(v T) {
-	end := len(l.chunks) - 1
-	if end < 0 || len(l.chunks[end]) == chunkLen {
-		// The first grows as it is needed, for a session of a few accounts.
-		var fresh []T
-		if end >= 0 {
-			fresh = make([]T, 0, chunkLen)
-		}
-		l.chunks = append(l.chunks, fresh)
-		end++
-	}
+	end := l.end()
 	l.chunks[end] = append(l.chunks[end], v)
+}
+
+// pushAll puts all of v at the end.
+func (l *list[T]) pushAll(v []T) {
+	for len(v) > 0 {
+		end := l.end()
+		n := min(chunkLen-len(l.chunks[end]), len(v))
+		l.chunks[end] = append(l.chunks[end], v[:n]...)
+		v = v[n:]
+	}
+}
+
+// end gives the number of a chunk that has room.
+func (l *list[T]) end() int {
+	end := len(l.chunks) - 1
+	if end >= 0 && len(l.chunks[end]) < chunkLen {
+		return end
+	}
+	// The first grows as it is needed, for a session of a few accounts.
+	var fresh []T
+	if end >= 0 {
+		fresh = make([]T, 0, chunkLen)
+	}
+	l.chunks = append(l.chunks, fresh)
+	return end + 1
+}
+
+// cut leaves the first n, and overwrites the others.
+func (l *list[T]) cut(n int) {
+	for at, chunk := range l.chunks {
+		if keep := max(0, n-at<<chunkBits); keep < len(chunk) {
+			clear(chunk[keep:])
+			l.chunks[at] = chunk[:keep]
+		}
+	}
+	l.chunks = l.chunks[:(n+chunkLen-1)>>chunkBits]
 }
 
 // at gives the place of the i-th, which stays where it is from the first chunk's end

@@ -49,11 +49,7 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 	for account, name := range []string{"phone", "both"} {
 		addText(&r.refs.texts, name)
 		hold := func(n byte, kind hashing.Kind, place uint32) {
-			it := item{n}
-			r.book.prepare([]uint64{r.book.hash(&it)})
-			_, added, err := r.book.add(&it, r.book.hash(&it), kind, uint32(account), place)
-			require.True(t, added)
-			require.NoError(t, err)
+			putOne(r.book, item{n}, kind, uint32(account), place)
 		}
 		if name == "both" {
 			hold(0, hashing.Phone, 3)
@@ -62,6 +58,8 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 			hold(0, hashing.Phone, 0)
 		}
 	}
+	_, err := r.book.settle()
+	require.NoError(t, err)
 	*r.book.value(0), *r.book.value(1) = *testPRF("phone"), *testPRF("device")
 	return r.lookUp(), r.sum
 }
@@ -149,10 +147,7 @@ func TestLookUpMany(t *testing.T) {
 		for i := range uint32(n) {
 			ref := fmt.Sprintf("%08d", i)
 			addText(&r.refs.texts, ref)
-			it := item{byte(i >> 16), byte(i >> 8), byte(i)}
-			r.book.prepare([]uint64{r.book.hash(&it)})
-			_, _, err := r.book.add(&it, r.book.hash(&it), hashing.Phone, i, i%5)
-			require.NoError(t, err)
+			putOne(r.book, item{byte(i >> 16), byte(i >> 8), byte(i)}, hashing.Phone, i, i%5)
 			value := testPRF(ref)
 			values = append(values, *value)
 			if random.IntN(100) > 0 {

@@ -54,30 +54,36 @@ func TestRepeatedNames(t *testing.T) {
 	require.Greater(t, found, 20)
 }
 
-// The hashes that are there more than once, against sorting.
+// The model sorts.
 func TestRepeats(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 6))
 	for range 200 {
 		var l list[uint64]
-		var all []uint64
-		for range rand.IntN(30_000) {
-			h := rand.Uint64() >> rand.IntN(64)
+		all, groups := []uint64{}, map[uint64]int{}
+		size, shift := r.IntN(30_000), r.IntN(64)
+		n := r.IntN(size + 1)
+		for i := range size {
+			h := r.Uint64() << shift
 			l.push(h)
-			all = append(all, h)
-		}
-		n := 0
-		if len(all) > 0 {
-			n = rand.IntN(len(all) + 1)
-		}
-		want := map[uint64]bool{}
-		sorted := slices.Sorted(slices.Values(all[:n]))
-		for i := 1; i < len(sorted); i++ {
-			if sorted[i] == sorted[i-1] {
-				want[sorted[i]] = true
+			if i < n {
+				all = append(all, h)
+				groups[h]++
 			}
 		}
-		require.True(t, len(want) == len(repeats(&l, n)))
-		for h := range repeats(&l, n) {
-			require.True(t, want[h])
+		found := map[uint32]bool{}
+		repeats(&l, n, func(same []uint32) {
+			require.Greater(t, len(same), 1)
+			require.True(t, slices.IsSorted(same))
+			for _, i := range same {
+				require.False(t, found[i])
+				require.Equal(t, all[same[0]]>>32, all[i]>>32)
+				found[i] = true
+			}
+		})
+		for i, h := range all {
+			require.True(t, found[uint32(i)] || groups[h] == 1)
 		}
 	}
 }

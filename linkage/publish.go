@@ -161,19 +161,21 @@ func (p *publisher) collect(ctx context.Context, given Source[Flagged]) error {
 
 // collectSignals reads signals into g and counts what records they make.
 func (s *session) collectSignals(ctx context.Context, g *signals, given Source[Flagged]) error {
-	caps := s.cfg.Agreement.Limits
-	in := s.newIntake(g.book, g.names, func(h holding) error {
-		if s.cfg.Agreement.LabelBytes > 0 || h.place == 0 {
-			s.sum.Records++
-		}
-		if err := limit("SignalsPerIdentifier", int64(h.place)+1, caps.SignalsPerIdentifier); err != nil {
-			return err
-		}
-		return limit("Records", int64(s.sum.Records), min(caps.Records, most))
-	}, func(signal int) error {
+	limits, caps := s.cfg.Agreement.Limits, &g.book.caps
+	caps.each.most = min(limits.SignalsPerIdentifier, most)
+	records := named{"Records", min(limits.Records, most)}
+	if s.cfg.Agreement.LabelBytes > 0 {
+		caps.holdings = records
+	} else {
+		caps.items = records
+	}
+	in := s.newIntake(g.book, g.names, func(signal int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID was given before", signal)}
 	})
 	err := in.end(s.readSignals(ctx, in, g, given))
+	if s.sum.Records = g.book.len(); s.cfg.Agreement.LabelBytes > 0 {
+		s.sum.Records = g.book.held
+	}
 	g.names.close()
 	g.book.close()
 	return err

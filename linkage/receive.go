@@ -92,9 +92,8 @@ func (r *receiver) close() (round string, err error) {
 func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error {
 	// Few names are ever read again: they need not be found at once.
 	r.refs, r.book = newNames(16, 0), newBook(false)
-	in := r.newIntake(r.book, r.refs, func(holding) error {
-		return limit("Identifiers", int64(r.book.len()), r.cfg.Agreement.Limits.Identifiers)
-	}, func(account int) error {
+	r.book.caps.items.most = min(r.cfg.Agreement.Limits.Identifiers, most)
+	in := r.newIntake(r.book, r.refs, func(account int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("account %d: its Ref was given before", account)}
 	})
 	err := in.end(r.readAccounts(ctx, in, accounts))

@@ -28,12 +28,12 @@ func newSealing(t testing.TB, r *rand.Rand, n, class int) *sealing {
 		for i := range n {
 			it := item{byte(i >> 16), byte(i >> 8), byte(i)}
 			if owner == 0 || r.IntN(3) == 0 {
-				g.book.prepare([]uint64{g.book.hash(&it)})
-				_, _, err := g.book.add(&it, g.book.hash(&it), hashing.Phone, owner, 0)
-				require.NoError(t, err)
+				putOne(g.book, it, hashing.Phone, owner, 0)
 			}
 		}
 	}
+	_, err = g.book.settle()
+	require.NoError(t, err)
 	for i := range s.outputs {
 		for at := 0; at < len(prf{}); at += 8 {
 			binary.BigEndian.PutUint64(s.outputs[i][at:], r.Uint64())

@@ -1,0 +1,81 @@
+package linkage
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestListAndTexts(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	var l list[int]
+	require.Zero(t, l.len())
+	for i := range 3*chunkLen + 5 {
+		l.push(i)
+		require.Equal(t, i+1, l.len())
+	}
+	for i := range 3*chunkLen + 5 {
+		require.Equal(t, i, *l.at(uint32(i)))
+	}
+
+	var joined list[int]
+	var want []int
+	for len(want) < 3*chunkLen {
+		run := make([]int, r.IntN(2*chunkLen))
+		for i := range run {
+			run[i] = r.Int()
+		}
+		joined.pushAll(run)
+		want = append(want, run...)
+	}
+	for _, n := range []int{len(want), 3 * chunkLen, 3*chunkLen - 1, chunkLen + 1, chunkLen, 5, 0} {
+		behind := joined.chunks
+		joined.cut(n)
+		require.Equal(t, n, joined.len())
+		for i, chunk := range behind {
+			for j, v := range chunk[:cap(chunk)][:len(chunk)] {
+				if at := i*chunkLen + j; at >= n {
+					require.Zero(t, v)
+				} else {
+					require.Equal(t, want[at], v)
+				}
+			}
+		}
+	}
+	joined.push(7)
+	require.Equal(t, 7, *joined.at(0))
+
+	for _, stride := range []uint32{1, 16} {
+		all := texts{stride: stride}
+		var model []string
+		add := func(s string) {
+			cut := r.IntN(len(s) + 1)
+			addText(&all, s[:cut], s[cut:])
+			model = append(model, s)
+		}
+		for range 300 {
+			add(string(make([]byte, r.IntN(300))))
+			add(fmt.Sprint(r.Uint64()))
+		}
+		add(string(make([]byte, textBlock+1))) // longer than a block
+		for range 40 {
+			add(string(make([]byte, textBlock/3))) // which leaves a rest of its block empty
+			add("")
+		}
+		require.Greater(t, len(all.blocks), 10)
+		for i, want := range model {
+			require.Equal(t, want, string(all.at(uint32(i))), i)
+		}
+		for from := uint32(0); from < all.n; from += 5 * stride {
+			w := all.walk(from)
+			for _, want := range model[from:] {
+				_ = w.touch()
+				require.Equal(t, want, string(w.next()))
+			}
+		}
+	}
+}

@@ -196,15 +196,17 @@ func TestSecondSeed(t *testing.T) {
 		p := newParams(t, 400)
 		r, s := pair(p, NewSalt([32]byte{4}), itemsFrom(1, 400), byte(fail))
 		tries, rows := 0, map[okvs.Row]bool{}
-		r.encode = func(m *okvs.Matrix, v []Element, k []okvs.Key, values []Element, workers int) error {
-			require.Len(t, k, 400)
+		r.encode = func(m *okvs.Matrix, v []Element, n int, source okvs.Source, space *okvs.Space, workers int) error {
+			require.Equal(t, 400, n)
+			k := make([]okvs.Key, 1)
+			source(0, k, nil)
 			require.False(t, rows[m.Row(k[0])], "the same seed again")
 			rows[m.Row(k[0])] = true
 			if tries++; tries <= fail {
 				v[0] = Element{Lo: 1} // what a failed attempt leaves behind
 				return okvs.ErrEncode
 			}
-			return m.Encode(v, k, values, workers)
+			return m.Encode(v, n, source, space, workers)
 		}
 		errR, errS := exchange(r, s, nil)
 		if fail == attempts {
@@ -217,9 +219,9 @@ func TestSecondSeed(t *testing.T) {
 	p := newParams(t, 2)
 	r, s := pair(p, NewSalt([32]byte{4}), []Item{item(1), item(1)}, 0)
 	tries := 0
-	r.encode = func(m *okvs.Matrix, v []Element, k []okvs.Key, values []Element, workers int) error {
+	r.encode = func(m *okvs.Matrix, v []Element, n int, source okvs.Source, space *okvs.Space, workers int) error {
 		tries++
-		return m.Encode(v, k, values, workers)
+		return m.Encode(v, n, source, space, workers)
 	}
 	errR, _ := exchange(r, s, nil)
 	require.ErrorIs(t, errR, ErrEncode)

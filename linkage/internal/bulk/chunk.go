@@ -1,6 +1,8 @@
 package bulk
 
 import (
+	"sort"
+
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
 	"github.com/hueandcry/hueandcry/linkage/internal/okvs"
 )
@@ -56,6 +58,30 @@ func (s Segments) len() (n int) {
 		n += len(some)
 	}
 	return n
+}
+
+// source gives what is stored: under the first half of an item the hash of the second.
+func (s Segments) source(salt *Salt) okvs.Source {
+	starts := make([]int, len(s)+1)
+	for i, some := range s {
+		starts[i+1] = starts[i] + len(some)
+	}
+	return func(from int, keys []okvs.Key, values []gf128.Element) {
+		i := sort.SearchInts(starts, from+1) - 1 // the last segment that begins there or before
+		for rest := s[i][from-starts[i]:]; ; i, rest = i+1, s[i+1] {
+			n := min(len(rest), len(keys))
+			for j := range n {
+				keys[j] = keyOf(&rest[j])
+			}
+			if values != nil {
+				salt.values(values[:n], rest[:n])
+				values = values[n:]
+			}
+			if keys = keys[n:]; len(keys) == 0 {
+				return
+			}
+		}
+	}
 }
 
 // decode sets s.v to what the vector holds under the items, at most run of them.

@@ -151,11 +151,10 @@ func TestStrangersAreOutOfReach(t *testing.T) {
 	strangers := itemsFrom(1<<32, 2000)
 	theirs := evaluate(s.Chunk(), strangers, p, salt, 1)
 	// The receiver's own way of computing, on items that it did not encode.
-	a, _ := r.vole.Vectors()
 	x := newScratch()
 	hits := 0
 	for i := range strangers {
-		x.decode(r.matrix, a, strangers[i:i+1])
+		x.decode(r.matrix, r.a, strangers[i:i+1])
 		if output(x.v[0], s.chunk.Toss, &strangers[i]) == theirs[i] {
 			hits++
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
 	"github.com/hueandcry/hueandcry/linkage/internal/okvs"
@@ -33,8 +32,9 @@ type Receiver struct {
 	offered [offerSize]byte // which seed of the matrix, and w2
 	matrix  *okvs.Matrix
 	vector  []gf128.Element // P + C
+	a       []gf128.Element
 	put     func(from int, out []Output)
-	encode  func(*okvs.Matrix, []gf128.Element, []okvs.Key, []gf128.Element, int) error // tests make it fail
+	encode  func(*okvs.Matrix, []gf128.Element, int, okvs.Source, *okvs.Space, int) error // tests make it fail
 }
 
 // NewReceiver begins a chunk with the items that belong there, all different: at most
@@ -102,26 +102,18 @@ func (r *Receiver) offer() ([]byte, error) {
 	if _, err := io.ReadFull(r.rand, out[1:]); err != nil {
 		return nil, err
 	}
-	n := r.items.len()
-	r.mem.keys, r.mem.values = slices.Grow(r.mem.keys[:0], n)[:n], slices.Grow(r.mem.values[:0], n)[:n]
-	keys, values := r.mem.keys, r.mem.values
-	eachRun(r.Workers, r.items, func() any { return nil }, func(_ any, from int, some []Item) {
-		for i := range some {
-			keys[from+i] = keyOf(&some[i])
-		}
-		r.salt.values(values[from:from+len(some)], some)
-	})
 	if n := r.p.Size(); cap(r.mem.vector) < n {
 		r.mem.vector = make([]gf128.Element, n)
 	} else {
 		r.mem.vector = r.mem.vector[:n]
 	}
 	r.vector = r.mem.vector
+	source := r.items.source(r.salt)
 	err := okvs.ErrEncode
 	for err != nil && out[0] < attempts {
 		r.matrix = okvs.NewMatrix(r.p.store, matrixSeed(r.vole.Coin, out[0]))
 		clear(r.vector) // free places may be zero, for C hides which they are
-		if err = r.encode(r.matrix, r.vector, keys, values, r.Workers); errors.Is(err, okvs.ErrDuplicate) {
+		if err = r.encode(r.matrix, r.vector, r.items.len(), source, &r.mem.store, r.Workers); errors.Is(err, okvs.ErrDuplicate) {
 			break
 		} else if err != nil {
 			out[0]++
@@ -130,10 +122,7 @@ func (r *Receiver) offer() ([]byte, error) {
 	if err != nil {
 		return nil, ErrEncode
 	}
-	_, c := r.vole.Vectors()
-	for i, e := range c {
-		r.vector[i] = r.vector[i].Add(e)
-	}
+	r.a = r.vole.Finish(r.vector)
 	return bytes.Clone(out), nil
 }
 
@@ -170,9 +159,8 @@ func (r *Receiver) finish(in []byte) error {
 		return ErrVector
 	}
 	w := r.sid.toss(w1, r.offered[1:])
-	a, _ := r.vole.Vectors()
 	eachRun(r.Workers, r.items, newScratch, func(s *scratch, from int, some []Item) {
-		s.decode(r.matrix, a, some)
+		s.decode(r.matrix, r.a, some)
 		r.put(from, s.outputs(s.v[:len(some)], w, some))
 	})
 	return nil

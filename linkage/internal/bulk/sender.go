@@ -28,17 +28,15 @@ var (
 // it lives.
 type Memory struct {
 	space  vole.Space
+	store  okvs.Space
 	vector []gf128.Element
-	keys   []okvs.Key
-	values []gf128.Element
 }
 
 // Clear overwrites what the memory holds.
 func (m *Memory) Clear() {
 	m.space.Clear()
+	m.store.Clear()
 	clear(m.vector[:cap(m.vector)])
-	clear(m.keys[:cap(m.keys)])
-	clear(m.values[:cap(m.values)])
 }
 
 // Sender is the party that can evaluate the function anywhere. Make it with [NewSender]. It

@@ -11,10 +11,10 @@ import (
 type solver struct {
 	m *Matrix
 
-	// The bin at hand: columns and value of each row, and which key it is of.
+	// The bin at hand: columns, key and value of each row.
 	rows   []uint64
+	keys   []Key
 	values []gf128.Element
-	index  []uint32
 
 	// columns holds for each sparse column its weight, which is the number of
 	// rows that still have it, above bit 16, and below it the XOR of their
@@ -43,23 +43,23 @@ func newSolver(m *Matrix) *solver {
 }
 
 // solve sets the columns of a bin, all of which are v.
-func (s *solver) solve(v []gf128.Element, keys []Key) error {
+func (s *solver) solve(v []gf128.Element) error {
 	if len(s.rows) > len(v) {
 		// Surely dependent. Beyond 16 bits, their indices would not fit either.
-		return s.unsolvable(keys)
+		return s.unsolvable()
 	}
 	sparse, dense := v[:s.m.p.sparse], v[s.m.p.sparse:]
-	s.subtract(dense, keys)
+	s.subtract(dense)
 	s.peel(sparse)
 	if len(s.gap) > 0 {
-		more, err := s.closeGap(sparse, len(dense), keys)
+		more, err := s.closeGap(sparse, len(dense))
 		if err != nil {
 			return err
 		}
 		for i, e := range more {
 			dense[i] = dense[i].Add(e)
 		}
-		s.subtract(more, keys)
+		s.subtract(more)
 		for i, row := range s.order {
 			sparse[row>>48] = s.values[s.taken[i]]
 		}
@@ -158,35 +158,28 @@ func alone(column uint32) int {
 }
 
 // subtract takes the part of the dense columns off the values of all rows.
-func (s *solver) subtract(dense []gf128.Element, keys []Key) {
+func (s *solver) subtract(dense []gf128.Element) {
 	if !slices.ContainsFunc(dense, func(e gf128.Element) bool { return e != gf128.Element{} }) {
 		return
 	}
-	var some [batch]Key
-	for from := 0; from < len(s.index); from += batch {
-		index := s.index[from:min(from+batch, len(s.index))]
-		for i, k := range index {
-			some[i] = keys[k]
-		}
-		s.m.mix(&s.hash, some[:len(index)])
-		d, values := s.hash.d[:len(index)], s.values[from:]
+	for from := 0; from < len(s.keys); from += batch {
+		some := s.keys[from:min(from+batch, len(s.keys))]
+		s.m.mix(&s.hash, some)
+		d, values := s.hash.d[:len(some)], s.values[from:]
 		for j, e := range dense {
 			if j > 0 {
 				gf128.MulEach(d, d, d)
 			}
-			gf128.MulAdd(values[:len(index)], d, e)
+			gf128.MulAdd(values[:len(some)], d, e)
 		}
 	}
 }
 
 // unsolvable is the error for a bin without solution: by duplicates or by chance.
-func (s *solver) unsolvable(keys []Key) error {
-	some := make([]Key, len(s.index))
-	for i, k := range s.index {
-		some[i] = keys[k]
-	}
+func (s *solver) unsolvable() error {
+	some := slices.Clone(s.keys)
 	slices.SortFunc(some, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
-	if len(slices.Compact(some)) < len(s.index) {
+	if len(slices.Compact(some)) < len(s.keys) {
 		return ErrDuplicate
 	}
 	return ErrEncode

@@ -7,8 +7,42 @@ import (
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
 )
 
-// Encode solves for a vector under which each key has its value. The order of
-// the keys makes no difference.
+// A Source gives keys and values: those from the given number on, as many as the slices are
+// long. The order of the keys makes no difference. All workers ask at once, and for all keys
+// more than once; where only keys are wanted values is nil.
+type Source func(from int, keys []Key, values []gf128.Element)
+
+// Space is memory that one encoding after another uses; one at a time. It holds keys and values
+// as long as it lives. The zero value is ready, and a nil one is new memory for every encoding.
+type Space struct {
+	rows   []uint64
+	keys   []Key
+	values []gf128.Element
+}
+
+// Clear overwrites what the space holds.
+func (s *Space) Clear() {
+	clear(s.rows[:cap(s.rows)])
+	clear(s.keys[:cap(s.keys)])
+	clear(s.values[:cap(s.values)])
+}
+
+func (s *Space) take(n int) *Space {
+	if s == nil {
+		s = new(Space)
+	}
+	s.rows, s.keys, s.values = resize(s.rows, n), resize(s.keys, n), resize(s.values, n)
+	return s
+}
+
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// Encode solves for a vector under which each of n keys has its value.
 //
 // On entry the vector holds what its free columns shall be: zeros where it
 // leaves the machine only under a mask of its length that is uniformly random, as
@@ -16,19 +50,18 @@ import (
 // not show which columns are free. The others are overwritten.
 //
 // It uses up to so many workers, one if workers < 1. It returns [ErrDuplicate] or
-// [ErrEncode]; it panics if the vector is not of [Params.Size], if there are not
-// as many values as keys, or if there are more than [Params.Keys].
-func (m *Matrix) Encode(vector []gf128.Element, keys []Key, values []gf128.Element, workers int) error {
+// [ErrEncode]; it panics if the vector is not of [Params.Size], or if n is more than
+// [Params.Keys].
+func (m *Matrix) Encode(vector []gf128.Element, n int, source Source, space *Space, workers int) error {
 	switch {
 	case len(vector) != m.p.Size():
 		panic("okvs: vector of another size")
-	case len(keys) != len(values):
-		panic("okvs: not as many values as keys")
-	case len(keys) > m.p.keys:
+	case n > m.p.keys:
 		panic("okvs: more keys than the store is for")
 	}
-	workers = max(1, min(workers, len(keys)/batch))
-	sorted := m.sort(keys, values, workers)
+	workers = max(1, min(workers, n/batch))
+	space = space.take(n)
+	start := m.sort(space, n, source, workers)
 
 	var next atomic.Int64
 	errs := make([]error, workers)
@@ -39,9 +72,9 @@ func (m *Matrix) Encode(vector []gf128.Element, keys []Key, values []gf128.Eleme
 			if b >= m.p.bins {
 				return
 			}
-			from, to := sorted.start[b], sorted.start[b+1]
-			s.rows, s.values, s.index = sorted.rows[from:to], sorted.values[from:to], sorted.index[from:to]
-			errs[w] = s.solve(vector[b*m.p.stride():][:m.p.stride()], keys)
+			from, to := start[b], start[b+1]
+			s.rows, s.keys, s.values = space.rows[from:to], space.keys[from:to], space.values[from:to]
+			errs[w] = s.solve(vector[b*m.p.stride():][:m.p.stride()])
 		}
 	})
 	// A duplicate is the more useful answer, for a fresh seed does not help there.
@@ -56,62 +89,51 @@ func (m *Matrix) Encode(vector []gf128.Element, keys []Key, values []gf128.Eleme
 	return failed
 }
 
-// byBin is the keys of all bins, each bin's together: those of bin b are at
-// start[b] up to start[b+1].
-type byBin struct {
-	start  []int
-	rows   []uint64 // columns, see join
-	values []gf128.Element
-	index  []uint32 // of the key
-}
-
-// sort is a counting sort. Hashing twice costs less than keeping the hashes.
-func (m *Matrix) sort(keys []Key, values []gf128.Element, workers int) byBin {
-	bins, n := m.p.bins, len(keys)
-	share := func(w int) (from, to int) { return n * w / workers, n * (w + 1) / workers }
-
+// sort puts the keys of all bins into a space, each bin's together: those of bin b are at
+// start[b] up to start[b+1]. It is a counting sort. Hashing twice costs less than keeping the
+// hashes.
+func (m *Matrix) sort(s *Space, n int, source Source, workers int) (start []int) {
+	bins := m.p.bins
 	next := make([][]int, workers) // by worker and bin: counts, then places
+	share := func(w int) (from, to int) { return n * w / workers, n * (w + 1) / workers }
 	parallel(workers, func(w int) {
 		next[w] = make([]int, bins)
 		var r rows
+		var keys [batch]Key
 		for from, to := share(w); from < to; from += batch {
-			some := keys[from:min(from+batch, to)]
-			m.place(&r, some)
-			for i := range some {
-				next[w][r.bin[i]]++
+			some := min(batch, to-from)
+			source(from, keys[:some], nil)
+			m.place(&r, keys[:some])
+			for _, b := range r.bin[:some] {
+				next[w][b]++
 			}
 		}
 	})
-	d := byBin{
-		start:  make([]int, bins+1),
-		rows:   make([]uint64, n),
-		values: make([]gf128.Element, n),
-		index:  make([]uint32, n),
-	}
+	start = make([]int, bins+1)
 	at := 0
 	for b := range bins {
-		d.start[b] = at
+		start[b] = at
 		for w := range workers {
 			at, next[w][b] = at+next[w][b], at
 		}
 	}
-	d.start[bins] = at
-
+	start[bins] = at
 	parallel(workers, func(w int) {
 		var r rows
+		var keys [batch]Key
+		var values [batch]gf128.Element
 		for from, to := share(w); from < to; from += batch {
-			some := keys[from:min(from+batch, to)]
-			m.place(&r, some)
-			for i := range some {
-				at := next[w][r.bin[i]]
-				next[w][r.bin[i]] = at + 1
-				d.rows[at] = r.cols[i]
-				d.values[at] = values[from+i]
-				d.index[at] = uint32(from + i)
+			some := min(batch, to-from)
+			source(from, keys[:some], values[:some])
+			m.place(&r, keys[:some])
+			for i, b := range r.bin[:some] {
+				at := next[w][b]
+				next[w][b] = at + 1
+				s.rows[at], s.keys[at], s.values[at] = r.cols[i], keys[i], values[i]
 			}
 		}
 	})
-	return d
+	return start
 }
 
 // parallel calls f(0) … f(workers-1) at once and returns when all have.

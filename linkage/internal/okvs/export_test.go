@@ -30,9 +30,19 @@ func LoadAbove(n, bins, load int, depth float64) float64 {
 // Peel returns how many rows were left in the core of a store of one bin, and
 // how many of them were set aside.
 func (m *Matrix) Peel(keys []Key) (core, gap int) {
-	s := newSolver(m)
-	sorted := m.sort(keys, make([]gf128.Element, len(keys)), 1)
-	s.rows, s.values = sorted.rows, sorted.values
+	s, space := newSolver(m), new(Space).take(len(keys))
+	m.sort(space, len(keys), func(from int, some []Key, _ []gf128.Element) { copy(some, keys[from:]) }, 1)
+	s.rows, s.keys, s.values = space.rows, space.keys, space.values
 	s.peel(make([]gf128.Element, m.p.sparse))
 	return len(s.rows) - s.first, len(s.gap)
+}
+
+// IsZero says whether there is nothing in a space.
+func (s *Space) IsZero() bool {
+	for i := range s.keys[:cap(s.keys)] {
+		if s.keys[:cap(s.keys)][i] != (Key{}) || s.values[:cap(s.values)][i] != (gf128.Element{}) || s.rows[:cap(s.rows)][i] != 0 {
+			return false
+		}
+	}
+	return true
 }

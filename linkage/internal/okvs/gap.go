@@ -22,12 +22,12 @@ const manyGaps = 64
 // Then the free columns move too, by random combinations of some unknown
 // elements: slightly more than there are equations, so that nothing is lost. It
 // takes a few times as long, and what that tells is in the package's comment.
-func (s *solver) closeGap(sparse []gf128.Element, g int, keys []Key) ([]gf128.Element, error) {
+func (s *solver) closeGap(sparse []gf128.Element, g int) ([]gf128.Element, error) {
 	core := s.order[s.first:]
 	words := 0 // 64 unknowns each
 	if n := len(s.gap); n > g {
 		if n > manyGaps {
-			if err := s.unsolvable(keys); err == ErrDuplicate {
+			if err := s.unsolvable(); err == ErrDuplicate {
 				return nil, err
 			}
 		}
@@ -36,7 +36,7 @@ func (s *solver) closeGap(sparse []gf128.Element, g int, keys []Key) ([]gf128.El
 
 	// What each column of the core is, beside a constant in sparse: the dense part
 	// of an element d, and a sum of unknowns.
-	mix, sums := s.gapColumns(keys), make([]uint64, words*len(sparse))
+	mix, sums := s.gapColumns(), make([]uint64, words*len(sparse))
 	sum := func(column int) []uint64 { return sums[column*words:][:words] }
 	free := s.freeColumns()
 	if words > 0 {
@@ -62,7 +62,7 @@ func (s *solver) closeGap(sparse []gf128.Element, g int, keys []Key) ([]gf128.El
 	equations := make([]equation, len(s.gap))
 	for i, row := range s.gap {
 		e := &equations[i]
-		s.m.mix(&s.hash, []Key{keys[s.index[row]]})
+		s.m.mix(&s.hash, s.keys[row:][:1])
 		e.d, e.value, e.unknowns = s.hash.d[0], s.values[row], make([]uint64, words)
 		a, b, c := split(s.rows[row])
 		for _, column := range []int{a, b, c} {
@@ -71,7 +71,7 @@ func (s *solver) closeGap(sparse []gf128.Element, g int, keys []Key) ([]gf128.El
 	}
 	dense, unknowns, err := solveEquations(equations, g)
 	if err != nil {
-		return nil, s.unsolvable(keys)
+		return nil, s.unsolvable()
 	}
 	for _, column := range free {
 		for k, u := range unknowns {
@@ -84,13 +84,13 @@ func (s *solver) closeGap(sparse []gf128.Element, g int, keys []Key) ([]gf128.El
 }
 
 // gapColumns returns d for the pivots of the core, and zero for other columns.
-func (s *solver) gapColumns(keys []Key) []gf128.Element {
+func (s *solver) gapColumns() []gf128.Element {
 	mix := make([]gf128.Element, s.m.p.sparse)
 	var some [batch]Key
 	for from := s.first; from < len(s.taken); from += batch {
 		taken := s.taken[from:min(from+batch, len(s.taken))]
 		for i, row := range taken {
-			some[i] = keys[s.index[row]]
+			some[i] = s.keys[row]
 		}
 		s.m.mix(&s.hash, some[:len(taken)])
 		for i := range taken {

@@ -107,7 +107,7 @@ func TestModel(t *testing.T) {
 			rows[i] = fullRow(p, seed, keys[i])
 		}
 		rank, model := solve(slices.Clone(rows), values)
-		err := m.Encode(vector, keys, values, 1)
+		err := encode(m, vector, keys, values, 1)
 		if rank < n {
 			failed++
 			require.ErrorIs(t, err, okvs.ErrEncode, "n = %d, %+v, rank %d", n, p, rank)

@@ -27,11 +27,11 @@ func TestRoundTrip(t *testing.T) {
 	for _, n := range sizes {
 		p := params(t, n)
 		m, keys, values, vector := okvs.NewMatrix(p, s.seed()), s.keys(n), s.elements(n), make([]gf128.Element, p.Size())
-		require.NoError(t, m.Encode(vector, keys, values, 2), "n = %d", n)
+		require.NoError(t, encode(m, vector, keys, values, 2), "n = %d", n)
 		require.Equal(t, values, decode(m, vector, keys), "n = %d", n)
 		if n > 0 {
 			n -= s.intN(n) // fewer than the store is for
-			require.NoError(t, m.Encode(vector, keys[:n], values[:n], 1))
+			require.NoError(t, encode(m, vector, keys[:n], values[:n], 1))
 			require.Equal(t, values[:n], decode(m, vector, keys[:n]))
 		}
 	}
@@ -43,11 +43,11 @@ func TestWorkers(t *testing.T) {
 	p := params(t, n)
 	m, keys, values, fill := okvs.NewMatrix(p, s.seed()), s.keys(n), s.elements(n), s.elements(p.Size())
 	vector := slices.Clone(fill)
-	require.NoError(t, m.Encode(vector, keys, values, 1))
+	require.NoError(t, encode(m, vector, keys, values, 1))
 	before := slices.Clone(values)
 	for _, workers := range []int{-1, 0, 2, 3, 7, 1000} {
 		other, out := slices.Clone(fill), make([]gf128.Element, n)
-		require.NoError(t, m.Encode(other, keys, values, workers))
+		require.NoError(t, encode(m, other, keys, values, workers))
 		require.Equal(t, vector, other, "%d workers", workers)
 		m.Decode(out, vector, keys, workers)
 		require.Equal(t, values, out, "%d workers", workers)
@@ -63,7 +63,7 @@ func TestFill(t *testing.T) {
 	p := params(t, n)
 	m, keys, values, fill := okvs.NewMatrix(p, s.seed()), s.keys(n), s.elements(n), s.elements(p.Size())
 	vector := slices.Clone(fill)
-	require.NoError(t, m.Encode(vector, keys, values, 1))
+	require.NoError(t, encode(m, vector, keys, values, 1))
 	require.Equal(t, values, decode(m, vector, keys))
 	same := 0
 	for i := range vector {
@@ -98,7 +98,7 @@ func TestUnknownKeys(t *testing.T) {
 	p := params(t, n)
 	m, vector := okvs.NewMatrix(p, s.seed()), s.elements(p.Size())
 	value := s.elements(1)[0]
-	require.NoError(t, m.Encode(vector, s.keys(n), slices.Repeat([]gf128.Element{value}, n), 1))
+	require.NoError(t, encode(m, vector, s.keys(n), slices.Repeat([]gf128.Element{value}, n), 1))
 	out := decode(m, vector, s.keys(n))
 	require.NotContains(t, out, value)
 	requireRandom(t, out)
@@ -138,7 +138,7 @@ func TestDuplicates(t *testing.T) {
 			}
 			// Equal values too: which of the two was meant is the caller's to say.
 			for _, values := range [][]gf128.Element{s.elements(len(keys)), make([]gf128.Element, len(keys))} {
-				err := m.Encode(vector, keys, values, 2)
+				err := encode(m, vector, keys, values, 2)
 				if len(keys) == 1 {
 					require.NoError(t, err)
 				} else {
@@ -163,11 +163,11 @@ func TestOverflow(t *testing.T) {
 	}
 	vector, values := make([]gf128.Element, p.Size()), s.elements(n)
 	for _, fits := range []int{0, 1, 200, 320} {
-		require.NoError(t, m.Encode(vector, keys[:fits], values[:fits], 2))
+		require.NoError(t, encode(m, vector, keys[:fits], values[:fits], 2))
 		require.Equal(t, values[:fits], decode(m, vector, keys[:fits]))
 	}
 	for _, over := range []int{404, 500, n} {
-		require.ErrorIs(t, m.Encode(vector, keys[:over], values[:over], 2), okvs.ErrEncode)
+		require.ErrorIs(t, encode(m, vector, keys[:over], values[:over], 2), okvs.ErrEncode)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestDuplicateBesideOverflow(t *testing.T) {
 	vector := make([]gf128.Element, p.Size())
 	for b := range bins {
 		keys := append(bins[b][:n-2:n-2], bins[1-b][0], bins[1-b][0])
-		require.ErrorIs(t, m.Encode(vector, keys, s.elements(n), 2), okvs.ErrDuplicate)
+		require.ErrorIs(t, encode(m, vector, keys, s.elements(n), 2), okvs.ErrDuplicate)
 	}
 }
 
@@ -203,7 +203,7 @@ func TestLargeCore(t *testing.T) {
 		require.Greater(t, core, n/2)
 		require.Greater(t, gap, n/100)
 		vector := s.elements(p.Size())
-		require.NoError(t, m.Encode(vector, keys, values, 1))
+		require.NoError(t, encode(m, vector, keys, values, 1))
 		require.Equal(t, values, decode(m, vector, keys))
 	}
 }
@@ -217,11 +217,27 @@ func TestContract(t *testing.T) {
 	assert.Panics(t, func() { okvs.NewMatrix(okvs.Params{}, s.seed()) })
 	for _, size := range []int{0, 1, p.Size() - 1, p.Size() + 1} {
 		assert.Panics(t, func() { m.Decode(nil, s.elements(size), nil, 1) })
-		assert.Panics(t, func() { _ = m.Encode(s.elements(size), nil, nil, 1) })
+		assert.Panics(t, func() { _ = encode(m, s.elements(size), nil, nil, 1) })
 	}
 	assert.Panics(t, func() { m.Decode(s.elements(2), vector, s.keys(3), 1) })
-	assert.Panics(t, func() { _ = m.Encode(vector, s.keys(3), s.elements(2), 1) })
-	assert.Panics(t, func() { _ = m.Encode(vector, s.keys(11), s.elements(11), 1) })
+	assert.Panics(t, func() { _ = encode(m, vector, s.keys(11), s.elements(11), 1) })
+}
+
+// A space changes nothing, whatever was in it.
+func TestSpace(t *testing.T) {
+	s := newSource(t)
+	var space okvs.Space
+	for _, n := range []int{3000, 100, 5000, 3000} {
+		p := params(t, n)
+		m, keys, values, fill := okvs.NewMatrix(p, s.seed()), s.keys(n), s.elements(n), s.elements(p.Size())
+		want := append([]gf128.Element(nil), fill...)
+		require.NoError(t, encode(m, want, keys, values, 1))
+		require.NoError(t, encodeIn(&space, m, fill, keys, values, 2))
+		require.Equal(t, want, fill)
+	}
+	require.False(t, space.IsZero())
+	space.Clear()
+	require.True(t, space.IsZero())
 }
 
 // None for each key: some for each call, and with purego some for each batch.
@@ -232,7 +248,7 @@ func TestAllocations(t *testing.T) {
 	m, keys, values, vector := okvs.NewMatrix(p, s.seed()), s.keys(n), s.elements(n), s.elements(p.Size())
 	assert.Less(t, testing.AllocsPerRun(10, func() { m.Decode(values, vector, keys, 1) }), n/50.)
 	assert.Less(t, testing.AllocsPerRun(10, func() {
-		if err := m.Encode(vector, keys, values, 1); err != nil {
+		if err := encode(m, vector, keys, values, 1); err != nil {
 			panic(err)
 		}
 	}), n/50.)
@@ -271,7 +287,7 @@ func FuzzEncode(f *testing.F) {
 			keys[i][7], distinct[c] = c, true
 			values[i] = gf128.Element{Lo: uint64(i), Hi: uint64(c)}
 		}
-		switch err := m.Encode(vector, keys, values, 2); err {
+		switch err := encode(m, vector, keys, values, 2); err {
 		case nil:
 			require.Len(t, distinct, len(letters))
 			require.Equal(t, values, decode(m, vector, keys))

@@ -126,7 +126,7 @@ func TestFailureRate(t *testing.T) {
 		keys, values, vector := s.keys(c.n), make([]gf128.Element, c.n), make([]gf128.Element, p.Size())
 		failed := 0
 		for range tries {
-			if okvs.NewMatrix(p, s.seed()).Encode(vector, keys, values, 1) != nil {
+			if encode(okvs.NewMatrix(p, s.seed()), vector, keys, values, 1) != nil {
 				failed++
 			}
 		}

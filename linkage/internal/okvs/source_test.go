@@ -57,3 +57,15 @@ func decode(m *okvs.Matrix, vector []gf128.Element, keys []okvs.Key) []gf128.Ele
 	m.Decode(out, vector, keys, 1)
 	return out
 }
+
+// encode is Encode of slices.
+func encode(m *okvs.Matrix, vector []gf128.Element, keys []okvs.Key, values []gf128.Element, workers int) error {
+	return encodeIn(nil, m, vector, keys, values, workers)
+}
+
+func encodeIn(space *okvs.Space, m *okvs.Matrix, vector []gf128.Element, keys []okvs.Key, values []gf128.Element, workers int) error {
+	return m.Encode(vector, len(keys), func(from int, some []okvs.Key, theirs []gf128.Element) {
+		copy(some, keys[from:])
+		copy(theirs, values[from:])
+	}, space, workers)
+}

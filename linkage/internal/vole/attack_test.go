@@ -125,7 +125,7 @@ func TestAttackBuilt(t *testing.T) {
 			e[at] = randomElement(r)
 			hit = hit || seen[at]
 		}
-		c.encode(e, p.inner, 1)
+		c.encode(e[:p.inner], e[p.inner:], 1)
 		var sum gf128.Element
 		for k, i := range found {
 			sum = sum.Add(u[k].Mul(e[i]))
@@ -175,7 +175,7 @@ func freeOfZ(c *code, p Params, region region, found []int, r *rand.Rand) (u []g
 		for _, interval := range region.free {
 			clear(e[p.inner:][interval[0]:interval[1]])
 		}
-		c.encode(e, p.inner, 1)
+		c.encode(e[:p.inner], e[p.inner:], 1)
 		var sample []gf128.Element
 		for _, i := range found {
 			sample = append(sample, e[i])

@@ -65,15 +65,15 @@ func newCode(seed [32]byte, span int) *code {
 	return &code{b, span}
 }
 
-// encode replaces the first m places of v by the code word, for v = x1, x2 with
-// x1 of m places. What stands after them is then of no meaning. Two vectors are encoded
-// one after the other: side by side, with the choices shared, was measured to be half as
-// fast, for then twice as much must stay in the cache.
-func (c *code) encode(v []gf128.Element, m, workers int) {
-	y, x2 := v[:m], v[m:]
+// encode adds Expand(Accumulate(Accumulate(x2))) to y, of which x2 is of no meaning then. y may
+// be a part of the code word, from the start. Two vectors are encoded one after the other: side by
+// side, with the choices shared, was measured to be half as fast, for then twice as much must
+// stay in the cache.
+func (c *code) encode(y, x2 []gf128.Element, workers int) {
 	for round := range rounds {
 		accumulate(x2, c.words(round, 0), accumulateGroups)
 	}
+	m := len(y)
 	for part := range weight {
 		inParallel(workers, (m+wordsAtOnce-1)/wordsAtOnce, func(from, to int) {
 			c.expand(y, x2, part, from*wordsAtOnce, min(to*wordsAtOnce, m))

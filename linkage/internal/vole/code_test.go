@@ -103,7 +103,7 @@ func TestCodeByDefinition(t *testing.T) {
 			copy(seed[:], randomElement(r).Append(nil))
 			v := randomElements(r, m+span)
 			want := modelCode(seed, m, span, 2).times(v)
-			newCode(seed, span).encode(v, m, 1)
+			newCode(seed, span).encode(v[:m], v[m:], 1)
 			require.Equal(t, want, v[:m], "%d x %d", m, span)
 		}
 	}
@@ -134,11 +134,11 @@ func TestCodeLarge(t *testing.T) {
 		both[i] = a[i].Add(b[i].Mul(factor))
 	}
 	again := append([]gf128.Element(nil), a...)
-	c.encode(a, m, 1)
-	c.encode(again, m, 3)
+	c.encode(a[:m], a[m:], 1)
+	c.encode(again[:m], again[m:], 3)
 	require.Equal(t, a, again)
-	c.encode(b, m, 2)
-	c.encode(both, m, 64)
+	c.encode(b[:m], b[m:], 2)
+	c.encode(both[:m], both[m:], 64)
 	for i := range m {
 		a[i] = a[i].Add(b[i].Mul(factor))
 	}

@@ -3,11 +3,12 @@ package vole
 import (
 	"crypto/subtle"
 	"io"
+	"sync"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
 )
 
-// Receiver is the party that ends with A and C. Make it with [NewReceiver]. It is for one
+// Receiver is the party that ends with A and C, once [Receiver.Finish] is called. Make it with [NewReceiver]. It is for one
 // session and one goroutine at a time.
 type Receiver struct {
 	// Workers is the number of goroutines for the long steps; none outlives its step.
@@ -31,7 +32,7 @@ type Receiver struct {
 	coin   [coinSize]byte
 	want   []byte
 
-	a, c []gf128.Element
+	a []gf128.Element
 }
 
 // NewReceiver begins a session. The id must be new for every session, and the same on
@@ -50,13 +51,40 @@ func (r *Receiver) Step(in []byte) (out []byte, done bool, err error) {
 	return advance(&r.next, &r.ended, &r.done, in)
 }
 
-// Vectors gives A and C, of the session's length. With a Space they are the caller's until
-// its next use, otherwise for good. It panics before the session is done.
-func (r *Receiver) Vectors() (a, c []gf128.Element) {
-	if !r.done {
-		panic("vole: vectors of an unfinished session")
+// Finish adds C to v, of the session's length, and gives A. With a Space A is the caller's
+// until its next use, otherwise for good. It can be called once, and panics before the session
+// is done.
+func (r *Receiver) Finish(v []gf128.Element) (a []gf128.Element) {
+	p := r.params
+	switch {
+	case !r.done || r.noise == nil:
+		panic("vole: vectors of an unfinished session, or taken again")
+	case len(v) != p.length:
+		panic("vole: a vector of another length")
 	}
-	return r.a, r.c
+	code, workers := newCode(r.seed, p.noise()-p.inner), (r.Workers+1)/2
+	half := r.a[p.inner:] // the second, of no use when A is there
+	var wait sync.WaitGroup
+	if r.Workers > 1 {
+		// Much of the work is one step after the other.
+		second := half
+		wait.Go(func() { code.encode(r.a[:p.length], second, workers) })
+		half = r.Space.vector(1, len(half))
+	} else {
+		code.encode(r.a[:p.length], half, workers)
+	}
+	clear(half)
+	for j, value := range r.noise.values {
+		if at := j*p.leaves + r.noise.places[j]; at >= p.inner {
+			half[at-p.inner] = value
+		} else if at < p.length {
+			v[at] = v[at].Add(value)
+		}
+	}
+	code.encode(v, half, workers)
+	wait.Wait()
+	r.noise = nil
+	return r.a[:p.length:p.length]
 }
 
 func (r *Receiver) start(in []byte) ([]byte, error) {
@@ -151,7 +179,6 @@ func (r *Receiver) puncture(in []byte) ([]byte, error) {
 }
 
 func (r *Receiver) finish(in []byte) ([]byte, error) {
-	p := r.params
 	body, err := r.open(in, kindAnswer)
 	if err != nil {
 		return nil, err
@@ -159,20 +186,7 @@ func (r *Receiver) finish(in []byte) ([]byte, error) {
 	if err := checkAnswer(body, r.want); err != nil {
 		return nil, err
 	}
-	c := r.Space.vector(1, p.noise())
-	clear(c)
-	for j, v := range r.noise.values {
-		c[j*p.leaves+r.noise.places[j]] = v
-	}
-	code := newCode(r.seed, p.noise()-p.inner)
-	vectors := [][]gf128.Element{r.a, c}
-	inParallel(r.Workers, len(vectors), func(from, to int) {
-		for _, v := range vectors[from:to] {
-			code.encode(v, p.inner, (r.Workers+1)/2)
-		}
-	})
-	r.a, r.c = r.a[:p.length:p.length], c[:p.length:p.length]
-	r.noise, r.check, r.values, r.rows = nil, nil, nil, nil
+	r.check, r.values, r.rows = nil, nil, nil
 	r.next, r.done = nil, true
 	return nil, nil
 }

@@ -142,7 +142,7 @@ func (s *Sender) finish(in []byte) ([]byte, error) {
 	side := p.evaluate(s.b, takeElement(&body)).Add(s.check)
 	m := s.begin(kindAnswer)
 	m = append(m, s.answer(side)...)
-	newCode(s.seed, p.noise()-p.inner).encode(s.b, p.inner, s.Workers)
+	newCode(s.seed, p.noise()-p.inner).encode(s.b[:p.length], s.b[p.inner:], s.Workers)
 	s.b = s.b[:p.length:p.length]
 	s.keys, s.next, s.done = nil, nil, true
 	return s.end(m, kindAnswer), nil

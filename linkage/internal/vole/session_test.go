@@ -260,6 +260,9 @@ func TestMisuse(t *testing.T) {
 	require.Panics(t, func() { s.Vectors() })
 	require.Panics(t, func() { r.copyAtStart().Step([]byte{}) })
 	complete(t, r, s)
+	require.Panics(t, func() { r.Finish(make([]gf128.Element, 2)) })
+	r.Finish(make([]gf128.Element, 1))
+	require.Panics(t, func() { r.Finish(make([]gf128.Element, 1)) })
 	require.Panics(t, func() { _, _, _ = r.Step(nil) })
 	require.Panics(t, func() { _, _, _ = s.Step(nil) })
 }

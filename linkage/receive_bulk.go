@@ -142,6 +142,7 @@ func (r *receiver) enrolChunk(c *bulk.Receiver) error {
 				}
 			}
 		}
+		c.Ahead()
 		if in, err = r.readBulk(msgBulk, bulkFrame(n, m+1), sizes[m+1]); err != nil {
 			return err
 		}

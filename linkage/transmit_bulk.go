@@ -180,6 +180,7 @@ func (t *transmitter) serveChunk(s *bulk.Sender) error {
 		if err != nil {
 			return err
 		}
+		s.Ahead()
 	}
 	for i := range p.Pieces() {
 		piece, err := t.readBulk(msgVector, vectorFrame(n, i), p.PieceSize(i))

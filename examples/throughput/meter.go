@@ -28,9 +28,9 @@ func unit() time.Duration {
 const (
 	// moreGarbage is how much garbage there may be, in hundredths of what is in use.
 	// Go's default of 100 would let the process grow to twice what it needs. To look
-	// five times as often costs next to nothing here, for what is in use has hardly a
+	// twice as often costs next to nothing here, for what is in use has hardly a
 	// pointer in it.
-	moreGarbage = 20
+	moreGarbage = 50
 	// memoryGoal is the size of the process from which on garbage is collected as often
 	// as it takes to stay below: a hundred million accounts are to fit in 24 GiB.
 	memoryGoal = 20 << 30

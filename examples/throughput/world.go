@@ -126,12 +126,15 @@ func makeAll(ctx context.Context, n int64, number func(int64) int64) ([]hashing.
 	return all, context.Cause(ctx)
 }
 
+// atOnce is how many things are made together, so that not every one is an allocation.
+const atOnce = 512
+
 // shelf gives the identifiers of one side, each as a slice of one.
 type shelf struct {
 	held   []hashing.Identifier
 	number func(int64) int64
 
-	fresh []hashing.Identifier // cut up, so that not every account is an allocation
+	fresh []hashing.Identifier // cut up
 }
 
 func (s *shelf) take(i int64) ([]hashing.Identifier, error) {
@@ -143,7 +146,7 @@ func (s *shelf) take(i int64) ([]hashing.Identifier, error) {
 		return nil, err
 	}
 	if len(s.fresh) == 0 {
-		s.fresh = make([]hashing.Identifier, 512)
+		s.fresh = make([]hashing.Identifier, atOnce)
 	}
 	one := s.fresh[:1:1]
 	s.fresh = s.fresh[1:]
@@ -166,9 +169,10 @@ func tell(progress func(linkage.Progress), done, total int64) {
 func (w *world) receiverAccounts(progress func(linkage.Progress)) linkage.Source[linkage.Account] {
 	return func(yield func(linkage.Account, error) bool) {
 		s := &shelf{held: w.heldAccounts, number: func(i int64) int64 { return i }}
+		var names refs
 		for i := range w.accounts {
 			ids, err := s.take(i)
-			if !yield(linkage.Account{Ref: ref(i), Identifiers: ids}, err) || err != nil {
+			if !yield(linkage.Account{Ref: names.take(i), Identifiers: ids}, err) || err != nil {
 				return
 			}
 			tell(progress, i+1, w.accounts)
@@ -180,9 +184,15 @@ func (w *world) receiverAccounts(progress func(linkage.Progress)) linkage.Source
 func (w *world) signals(progress func(linkage.Progress)) linkage.Source[linkage.Flagged] {
 	return func(yield func(linkage.Flagged, error) bool) {
 		s := &shelf{held: w.heldFlagged, number: w.whose}
+		var labels []byte // cut up like identifiers
 		for j := range w.flagged {
 			ids, err := s.take(j)
-			f := linkage.Flagged{Identifiers: ids, ID: signalID(j), Sequence: 1, Label: w.labelOf(j)}
+			if len(labels) < w.label {
+				labels = make([]byte, atOnce*w.label)
+			}
+			label := labels[:w.label:w.label]
+			labels = labels[w.label:]
+			f := linkage.Flagged{Identifiers: ids, ID: signalID(j), Sequence: 1, Label: w.putLabel(label, j)}
 			if !yield(f, err) || err != nil {
 				return
 			}
@@ -193,6 +203,31 @@ func (w *world) signals(progress func(linkage.Progress)) linkage.Source[linkage.
 
 // ref names an account in as few bytes as do, for the receiver holds them all.
 func ref(i int64) string { return strconv.FormatInt(i, 36) }
+
+// refs gives the names of accounts that come in turn. Like identifiers they are made some
+// hundred at a time: what is measured is the library and not this.
+type refs struct {
+	from, to int64  // which are made
+	text     string // of all of them
+	ends     [atOnce]int
+}
+
+func (r *refs) take(i int64) string {
+	if i < r.from || i >= r.to {
+		r.from, r.to = i, i+atOnce
+		text := make([]byte, 0, 8*atOnce)
+		for k := range r.ends {
+			text = strconv.AppendInt(text, i+int64(k), 36)
+			r.ends[k] = len(text)
+		}
+		r.text = string(text)
+	}
+	start := 0
+	if k := i - r.from; k > 0 {
+		start = r.ends[k-1]
+	}
+	return r.text[start:r.ends[i-r.from]]
+}
 
 // signalID names a signal, as a UUID of version 8, which is anybody's to make.
 func signalID(j int64) (id uuid.UUID) {
@@ -207,8 +242,13 @@ func (w *world) labelOf(j int64) []byte {
 	if w.label == 0 {
 		return nil
 	}
-	label := make([]byte, w.label)
-	binary.BigEndian.PutUint64(label, bits.Reverse64(uint64(j)))
+	return w.putLabel(make([]byte, w.label), j)
+}
+
+func (w *world) putLabel(label []byte, j int64) []byte {
+	if w.label > 0 {
+		binary.BigEndian.PutUint64(label, bits.Reverse64(uint64(j)))
+	}
 	return label
 }
 

@@ -85,6 +85,7 @@ func (r *Receiver) next(in []byte) ([]byte, error) {
 		out, _, err := r.vole.Step(in[:cut])
 		return out, err
 	case 4:
+		r.Ahead()
 		// Only a sender whose trees were in order is sent anything that rests on the noise.
 		if _, _, err := r.vole.Step(in); err != nil {
 			return nil, err
@@ -96,30 +97,44 @@ func (r *Receiver) next(in []byte) ([]byte, error) {
 	panic("bulk: a step after the last")
 }
 
-// offer encodes the items and hides the vector behind C.
+// Ahead does what is to be done before the sender's next message can be read: while that is
+// under way, or the next Step does it.
+func (r *Receiver) Ahead() {
+	if r.ended != nil || r.step < 3 || r.vector != nil {
+		return
+	}
+	r.vole.Ahead()
+	r.encodeItems()
+}
+
+// encodeItems makes the vector P, and the matrix, or leaves that nil if none serves.
+func (r *Receiver) encodeItems() {
+	if n := r.p.Size(); cap(r.mem.vector) < n {
+		r.mem.vector = make([]gf128.Element, n)
+	}
+	r.vector = r.mem.vector[:r.p.Size()]
+	source := r.items.source(r.salt)
+	for attempt := byte(0); attempt < attempts; attempt++ {
+		matrix := okvs.NewMatrix(r.p.store, matrixSeed(r.vole.Coin, attempt))
+		clear(r.vector) // free places may be zero, for C hides which they are
+		err := r.encode(matrix, r.vector, r.items.len(), source, &r.mem.store, r.Workers)
+		if err == nil {
+			r.offered[0], r.matrix = attempt, matrix
+			return
+		}
+		if errors.Is(err, okvs.ErrDuplicate) {
+			return
+		}
+	}
+}
+
+// offer hides the vector behind C.
 func (r *Receiver) offer() ([]byte, error) {
 	out := r.offered[:]
 	if _, err := io.ReadFull(r.rand, out[1:]); err != nil {
 		return nil, err
 	}
-	if n := r.p.Size(); cap(r.mem.vector) < n {
-		r.mem.vector = make([]gf128.Element, n)
-	} else {
-		r.mem.vector = r.mem.vector[:n]
-	}
-	r.vector = r.mem.vector
-	source := r.items.source(r.salt)
-	err := okvs.ErrEncode
-	for err != nil && out[0] < attempts {
-		r.matrix = okvs.NewMatrix(r.p.store, matrixSeed(r.vole.Coin, out[0]))
-		clear(r.vector) // free places may be zero, for C hides which they are
-		if err = r.encode(r.matrix, r.vector, r.items.len(), source, &r.mem.store, r.Workers); errors.Is(err, okvs.ErrDuplicate) {
-			break
-		} else if err != nil {
-			out[0]++
-		}
-	}
-	if err != nil {
+	if r.matrix == nil {
 		return nil, ErrEncode
 	}
 	r.a = r.vole.Finish(r.vector)

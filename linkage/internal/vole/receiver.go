@@ -172,13 +172,21 @@ func (r *Receiver) puncture(in []byte) ([]byte, error) {
 		}
 	})
 	m := r.end(r.check.point.Append(r.begin(kindChallenge)), kindChallenge)
-	side := p.evaluate(r.a, r.check.point).Add(r.values[p.trees])
-	r.want = r.answer(side)
 	r.next = r.finish
 	return m, nil
 }
 
+// Ahead does what is to be done before the sender's next message can be read: while that is under
+// way, or the next Step does it.
+func (r *Receiver) Ahead() {
+	if p := r.params; r.rows != nil && r.a != nil && r.want == nil {
+		side := p.evaluate(r.a, r.check.point).Add(r.values[p.trees])
+		r.want = r.answer(side)
+	}
+}
+
 func (r *Receiver) finish(in []byte) ([]byte, error) {
+	r.Ahead()
 	body, err := r.open(in, kindAnswer)
 	if err != nil {
 		return nil, err

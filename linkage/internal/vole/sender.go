@@ -52,7 +52,17 @@ func (s *Sender) Vectors() (delta gf128.Element, b []gf128.Element) {
 	if !s.done {
 		panic("vole: vectors of an unfinished session")
 	}
+	s.Ahead()
 	return gf128.Element(s.delta), s.b
+}
+
+// Ahead does what is left to do when the last message has been made: while that is under way, or
+// Vectors does it.
+func (s *Sender) Ahead() {
+	if p := s.params; s.done && len(s.b) > p.length {
+		newCode(s.seed, p.noise()-p.inner).encode(s.b[:p.length], s.b[p.inner:], s.Workers)
+		s.b = s.b[:p.length:p.length]
+	}
 }
 
 // advance runs the next step of a party. An error is final.
@@ -142,8 +152,6 @@ func (s *Sender) finish(in []byte) ([]byte, error) {
 	side := p.evaluate(s.b, takeElement(&body)).Add(s.check)
 	m := s.begin(kindAnswer)
 	m = append(m, s.answer(side)...)
-	newCode(s.seed, p.noise()-p.inner).encode(s.b[:p.length], s.b[p.inner:], s.Workers)
-	s.b = s.b[:p.length:p.length]
 	s.keys, s.next, s.done = nil, nil, true
 	return s.end(m, kindAnswer), nil
 }

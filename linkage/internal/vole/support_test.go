@@ -120,7 +120,7 @@ func (r *Receiver) copy(t testing.TB) *Receiver {
 	c := *r
 	c.session = r.session.copy(t)
 	switch {
-	case r.check != nil && r.want != nil:
+	case r.check != nil && r.a != nil:
 		c.next = c.finish
 	case r.check != nil:
 		c.next = c.puncture

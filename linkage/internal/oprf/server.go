@@ -77,8 +77,8 @@ func (s *Server) BlindEvaluate(rand io.Reader, blinded []byte) (evaluated, proof
 	points := make([]edwards25519.Point, len(elements))
 	for i := range elements {
 		elements[i].Point(&points[i])
-		points[i].ScalarMult(&secrets.half, &points[i])
 	}
+	ristretto.MulAll(&secrets.half, points)
 	evaluated = make([]byte, len(blinded))
 	ristretto.EncodeDoubled(evaluated, points)
 	if s.mode == ModeOPRF {

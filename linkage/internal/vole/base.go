@@ -72,8 +72,8 @@ func (o *baseOffer) keys(s *session, pairs []byte, workers int) (*[kappa][2]key,
 				refused.Store(true)
 				return
 			}
-			points[i].ScalarMult(half, &points[i])
 		}
+		ristretto.MulAll(half, points)
 		shared := make([]byte, len(points)*pointSize)
 		ristretto.EncodeDoubled(shared, points)
 		for i := range points {

@@ -9,6 +9,9 @@
 // therefore shared: EncodeDoubled needs an inversion for the whole batch and no root,
 // [Table] multiplies one point with many scalars, [MulAll] one scalar with many points.
 //
+// On amd64 with AVX-512 IFMA, MulAll works on eight points in lock step, in assembly that
+// the build tag purego leaves out; elsewhere it is as many calls of edwards25519.
+//
 // Everything takes the same time whatever the scalars and points are, but for what says
 // "in variable time". The zero Point of edwards25519 is no point, and panics.
 package ristretto

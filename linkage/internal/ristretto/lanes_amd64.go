@@ -168,18 +168,17 @@ func oddDigit(bits byte) (negative, place int) {
 	return negative, (int(bits) ^ -negative) & (oddSize - 1)
 }
 
-// mulAll is MulAll where the processor can.
+// mulAll is MulAll. A point alone is multiplied faster without lanes.
 func mulAll(s *edwards25519.Scalar, points []edwards25519.Point) {
-	if !hasLanes {
-		mulAllPortable(s, points)
-		return
+	if hasLanes && len(points) > 1 {
+		digits, space := oddDigits(s), new(laneSpace)
+		for len(points) > 1 {
+			n := min(len(points), laneCount)
+			space.mul(digits, points[:n])
+			points = points[n:]
+		}
 	}
-	digits, space := oddDigits(s), new(laneSpace)
-	for len(points) > 0 {
-		n := min(len(points), laneCount)
-		space.mul(digits, points[:n])
-		points = points[n:]
-	}
+	mulAllPortable(s, points)
 }
 
 // mul multiplies up to eight points. A lane without one holds the zeros or the point

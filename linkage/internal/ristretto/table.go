@@ -15,6 +15,7 @@ const tablePlaces = 64 // the places of a scalar to the base 16
 // may be used by many goroutines at once. The zero value is invalid.
 type Table [tablePlaces][8]niels
 
+// NewTable makes the table of a.
 func NewTable(a *Affine) *Table {
 	var p edwards25519.Point
 	a.Point(&p)

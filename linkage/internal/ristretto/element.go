@@ -48,7 +48,8 @@ func setPoint(p *edwards25519.Point, x, y, z, t *field.Element) {
 
 // Decode reads an encoded element and says whether it is one, in the canonical
 // form and not the identity; RFC 9496, section 4.3.1. The identity is refused because
-// a key or a blind has no effect on it, and the peer would learn so.
+// a key or a blind has no effect on it, and the peer would learn so. It decodes in variable
+// time: what is read has travelled.
 func Decode(a *Affine, b []byte) bool {
 	var s, ss, u1, u2, u2sq, v, invSqrt, denX, denY, t field.Element
 	if _, err := s.SetBytes(b); err != nil {

@@ -99,8 +99,7 @@ func TestDependencies(t *testing.T) {
 	reasons := map[string]string{
 		"github.com/google/uuid":              "identifiers of signals and decisions; device identifiers that are UUIDs",
 		"github.com/nyaruka/phonenumbers":     "the numbering plans of the world",
-		"github.com/gtank/ristretto255":       "the group of RFC 9496, for base oblivious transfers",
-		"filippo.io/edwards25519":             "the curve beneath ristretto255",
+		"filippo.io/edwards25519":             "the curve and the field beneath ristretto255",
 		"github.com/prysmaticlabs/gohashtree": "SHA-256 of many inputs at a time, as millions of identifiers need it",
 		"github.com/klauspost/cpuid/v2":       "of gohashtree",
 		"golang.org/x/crypto":                 "Argon2id and ChaCha20-Poly1305",

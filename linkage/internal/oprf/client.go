@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"filippo.io/edwards25519"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 // Client asks for outputs under one public key and, in ModePOPRF, one info. It is
@@ -15,7 +17,7 @@ type Client struct {
 	info   []byte
 	key    edwards25519.Point // against which proofs are checked: the public key, tweaked by the info
 	public [ElementSize]byte  // its encoding
-	base   *table             // of the server's evaluation of the generator; nil without
+	base   *ristretto.Table   // of the server's evaluation of the generator; nil without
 }
 
 // NewClient gives the client for a server's public key. ErrElement means that this
@@ -30,19 +32,19 @@ func NewClient(mode Mode, public, info []byte) (*Client, error) {
 	if mode == ModeOPRF && public == nil {
 		return c, nil
 	}
-	var a affine
-	if !decode(&a, public) {
+	var a ristretto.Affine
+	if !ristretto.Decode(&a, public) {
 		return nil, ErrElement
 	}
-	a.set(&c.key)
+	a.Point(&c.key)
 	if mode == ModePOPRF {
 		tweak := new(edwards25519.Point).ScalarBaseMult(c.suite.infoScalar(info))
 		c.key.Add(&c.key, tweak)
-		if isIdentity(&c.key) {
+		if ristretto.IsIdentity(&c.key) {
 			return nil, ErrInverse
 		}
 	}
-	encode(&c.public, &c.key)
+	ristretto.Encode(&c.public, &c.key)
 	return c, nil
 }
 
@@ -68,7 +70,7 @@ func (c *Client) WithBase(base, proof []byte) (*Client, error) {
 		return nil, err
 	}
 	with := *c
-	with.base = newTable(&evaluated[0])
+	with.base = ristretto.NewTable(&evaluated[0])
 	return &with, nil
 }
 
@@ -78,7 +80,7 @@ func (c *Client) WithBase(base, proof []byte) (*Client, error) {
 type Blinded struct {
 	client  *Client
 	request []byte
-	points  []affine // of the request; nil in ModeOPRF
+	points  []ristretto.Affine // of the request; nil in ModeOPRF
 	secrets func() *blindedSecrets
 }
 
@@ -119,24 +121,23 @@ func (c *Client) Blind(rand io.Reader, inputs [][]byte) (*Blinded, error) {
 		var mask edwards25519.Point
 		for i := range points {
 			points[i].Add(&points[i], mask.ScalarBaseMult(&blinds[i]))
-			if isIdentity(&points[i]) { // the server would refuse it; as likely as to guess the key
+			if ristretto.IsIdentity(&points[i]) { // the server would refuse it; as likely as to guess the key
 				return nil, ErrRandom
 			}
-			encode((*[ElementSize]byte)(request[i*ElementSize:]), &points[i])
+			ristretto.Encode((*[ElementSize]byte)(request[i*ElementSize:]), &points[i])
 		}
 	} else {
-		var r edwards25519.Scalar
 		for i := range points {
-			points[i].ScalarMult(r.Multiply(&blinds[i], half), &points[i])
+			points[i].ScalarMult(ristretto.Halve(&blinds[i]), &points[i])
 		}
-		encodeDoubled(request, points)
+		ristretto.EncodeDoubled(request, points)
 		for i := range points {
 			points[i].Double(&points[i])
 		}
 	}
 	b := &Blinded{client: c, request: request}
 	if c.mode != ModeOPRF {
-		b.points = normalise(points)
+		b.points = ristretto.Normalise(points)
 	}
 	secrets := &blindedSecrets{inputs, blinds}
 	b.secrets = func() *blindedSecrets { return secrets }
@@ -171,18 +172,17 @@ func (c *Client) Finalize(b *Blinded, evaluated, proof []byte) ([][OutputSize]by
 	if c.base != nil {
 		var mask edwards25519.Point
 		for i := range points {
-			c.base.mul(&mask, &secrets.blinds[i])
-			elements[i].set(&points[i])
-			encode((*[ElementSize]byte)(unblinded[i*ElementSize:]), points[i].Subtract(&points[i], &mask))
+			c.base.Mul(&mask, &secrets.blinds[i])
+			elements[i].Point(&points[i])
+			ristretto.Encode((*[ElementSize]byte)(unblinded[i*ElementSize:]), points[i].Subtract(&points[i], &mask))
 		}
 	} else {
 		invertScalars(secrets.blinds)
-		var r edwards25519.Scalar
 		for i := range points {
-			elements[i].set(&points[i])
-			points[i].ScalarMult(r.Multiply(&secrets.blinds[i], half), &points[i])
+			elements[i].Point(&points[i])
+			points[i].ScalarMult(ristretto.Halve(&secrets.blinds[i]), &points[i])
 		}
-		encodeDoubled(unblinded, points)
+		ristretto.EncodeDoubled(unblinded, points)
 	}
 	outputs := make([][OutputSize]byte, len(points))
 	for i, input := range secrets.inputs {
@@ -192,7 +192,7 @@ func (c *Client) Finalize(b *Blinded, evaluated, proof []byte) ([][OutputSize]by
 }
 
 // check reads the server's answer to a request and verifies the proof.
-func (c *Client) check(request []byte, points []affine, evaluated, proof []byte) ([]affine, error) {
+func (c *Client) check(request []byte, points []ristretto.Affine, evaluated, proof []byte) ([]ristretto.Affine, error) {
 	proofSize := ProofSize
 	if c.mode == ModeOPRF {
 		proofSize = 0
@@ -208,7 +208,7 @@ func (c *Client) check(request []byte, points []affine, evaluated, proof []byte)
 		return elements, nil
 	}
 	factors := c.suite.factors(c.mode, c.public[:], request, evaluated)
-	m, z := inMode(c.mode, sum(factors, points), sum(factors, elements))
+	m, z := inMode(c.mode, ristretto.Sum(factors, points), ristretto.Sum(factors, elements))
 	if !c.suite.holds(proof, c.public[:], &c.key, m, z) {
 		return nil, ErrProof
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"filippo.io/edwards25519"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 // Sizes in bytes.
@@ -71,7 +73,7 @@ func DeriveKey(mode Mode, seed [32]byte, info []byte) (*PrivateKey, error) {
 
 func newPrivateKey(mode Mode, k *edwards25519.Scalar) *PrivateKey {
 	key := &PrivateKey{mode: mode, scalar: func() *edwards25519.Scalar { return k }}
-	encode(&key.public, new(edwards25519.Point).ScalarBaseMult(k))
+	ristretto.Encode(&key.public, new(edwards25519.Point).ScalarBaseMult(k))
 	return key
 }
 
@@ -90,7 +92,7 @@ func randomScalar(rand io.Reader) (*edwards25519.Scalar, error) {
 	if _, err := io.ReadFull(rand, wide[:]); err != nil {
 		return nil, err
 	}
-	s := reduce(&wide)
+	s := ristretto.Reduce(&wide)
 	if isZero(s) {
 		return nil, ErrRandom
 	}

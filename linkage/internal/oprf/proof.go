@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"filippo.io/edwards25519"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 // A proof shows that two lists of elements are related by the same scalar as the
@@ -46,7 +48,7 @@ func (s *suite) challenge(public []byte, points ...*edwards25519.Point) *edwards
 	text := appendFramed(make([]byte, 0, 192), public)
 	for _, p := range points {
 		var b [ElementSize]byte
-		encode(&b, p)
+		ristretto.Encode(&b, p)
 		text = appendFramed(text, b[:])
 	}
 	return scalarFromHash(s.toScalar, append(text, "Challenge"...))

@@ -41,7 +41,7 @@ func badElements(t testing.TB) [][]byte {
 	bad := [][]byte{make([]byte, 32), negative, high}
 	var texts []string
 	raw := map[string]json.RawMessage{}
-	readStrict(t, "rfc9496_ristretto255.json", &raw)
+	readStrict(t, "../../ristretto/testdata/rfc9496_ristretto255.json", &raw)
 	require.NoError(t, json.Unmarshal(raw["bad"], &texts))
 	require.Len(t, texts, 29)
 	for _, text := range texts {

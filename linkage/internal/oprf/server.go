@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"filippo.io/edwards25519"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 // Server evaluates under one key and, in ModePOPRF, one info. It is made by
@@ -20,7 +22,7 @@ type Server struct {
 type serverSecrets struct {
 	proof edwards25519.Scalar // behind public: the key, tweaked by the info
 	eval  edwards25519.Scalar // by which elements are multiplied: the same, in ModePOPRF its inverse
-	half  edwards25519.Scalar // half of eval, for encodeDoubled
+	half  edwards25519.Scalar // half of eval, for EncodeDoubled
 }
 
 // NewServer gives the server of a key, which must be of the same mode. Info, of at
@@ -48,8 +50,8 @@ func NewServer(mode Mode, key *PrivateKey, info []byte) (*Server, error) {
 		}
 		x.eval.Invert(&x.proof)
 	}
-	x.half.Multiply(&x.eval, half)
-	encode(&s.public, new(edwards25519.Point).ScalarBaseMult(&x.proof))
+	x.half.Set(ristretto.Halve(&x.eval))
+	ristretto.Encode(&s.public, new(edwards25519.Point).ScalarBaseMult(&x.proof))
 	s.secrets = func() *serverSecrets { return &x }
 	return s, nil
 }
@@ -74,17 +76,17 @@ func (s *Server) BlindEvaluate(rand io.Reader, blinded []byte) (evaluated, proof
 	}
 	points := make([]edwards25519.Point, len(elements))
 	for i := range elements {
-		elements[i].set(&points[i])
-		points[i].ScalarMult(&secrets.half, &points[i])
+		elements[i].Point(&points[i])
 	}
+	ristretto.MulAll(&secrets.half, points)
 	evaluated = make([]byte, len(blinded))
-	encodeDoubled(evaluated, points)
+	ristretto.EncodeDoubled(evaluated, points)
 	if s.mode == ModeOPRF {
 		return evaluated, nil, nil
 	}
 	// Who knows the key folds one list only and multiplies for the other.
 	factors := s.suite.factors(s.mode, s.public[:], blinded, evaluated)
-	folded := sum(factors, elements)
+	folded := ristretto.Sum(factors, elements)
 	m, z := inMode(s.mode, folded, new(edwards25519.Point).ScalarMult(&secrets.eval, folded))
 	proof, err = s.suite.prove(rand, &secrets.proof, s.public[:], m, z)
 	if err != nil {
@@ -113,6 +115,6 @@ func (s *Server) Evaluate(input []byte) ([OutputSize]byte, error) {
 		return [OutputSize]byte{}, err
 	}
 	var element [ElementSize]byte
-	encode(&element, p.ScalarMult(&secrets.eval, &p))
+	ristretto.Encode(&element, p.ScalarMult(&secrets.eval, &p))
 	return output(s.mode, input, s.info, element[:]), nil
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 
 	"filippo.io/edwards25519"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 // A suite is the four names under which a mode hashes, so that no hash of one use
@@ -52,7 +54,7 @@ func expand(out []byte, name string, parts ...[]byte) {
 func scalarFromHash(name string, parts ...[]byte) *edwards25519.Scalar {
 	var wide [64]byte
 	expand(wide[:], name, parts...)
-	return reduce(&wide)
+	return ristretto.Reduce(&wide)
 }
 
 // elementFromHash is the RFC's HashToGroup, with the refusal of the identity that
@@ -63,8 +65,8 @@ func (s *suite) elementFromHash(p *edwards25519.Point, input []byte) error {
 	}
 	var wide [64]byte
 	expand(wide[:], s.toGroup, input)
-	derive(p, &wide)
-	if isIdentity(p) {
+	ristretto.Derive(p, &wide)
+	if ristretto.IsIdentity(p) {
 		return ErrInput
 	}
 	return nil

@@ -4,8 +4,11 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"io"
+	"sync/atomic"
 
-	"github.com/gtank/ristretto255"
+	"filippo.io/edwards25519"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 // The base OTs are the one-round endemic OT of Masny and Rindal (CCS 2019, ePrint
@@ -29,25 +32,8 @@ type key [16]byte
 
 // baseOffer is the OT sender's half, held by the receiver of the vectors.
 type baseOffer struct {
-	secret ristretto255.Scalar
+	secret edwards25519.Scalar
 	public [pointSize]byte
-}
-
-// scalar and element map 64 uniform bytes to evenly distributed ones.
-func scalar(wide *[64]byte) *ristretto255.Scalar {
-	x, err := ristretto255.NewScalar().SetUniformBytes(wide[:])
-	if err != nil {
-		panic("vole: " + err.Error()) // only a wrong length can fail
-	}
-	return x
-}
-
-func element(wide []byte) *ristretto255.Element {
-	p, err := ristretto255.NewIdentityElement().SetUniformBytes(wide)
-	if err != nil {
-		panic("vole: " + err.Error()) // only a wrong length can fail
-	}
-	return p
 }
 
 func newBaseOffer(rand io.Reader) (*baseOffer, error) {
@@ -55,26 +41,16 @@ func newBaseOffer(rand io.Reader) (*baseOffer, error) {
 	if _, err := io.ReadFull(rand, wide[:]); err != nil {
 		return nil, err
 	}
-	o := &baseOffer{secret: *scalar(&wide)}
-	copy(o.public[:], ristretto255.NewIdentityElement().ScalarBaseMult(&o.secret).Bytes())
+	o := &baseOffer{secret: *ristretto.Reduce(&wide)}
+	ristretto.Encode(&o.public, new(edwards25519.Point).ScalarBaseMult(&o.secret))
 	return o, nil
 }
 
-// readPoint reads a point of the peer. A non-canonical one would give one point two
-// hashes; the identity makes every key with it known to all.
-func readPoint(b []byte) (*ristretto255.Element, error) {
-	p, err := ristretto255.NewIdentityElement().SetCanonicalBytes(b)
-	if err != nil || p.Equal(ristretto255.NewIdentityElement()) == 1 {
-		return nil, ErrPoint
-	}
-	return p, nil
-}
-
 // point hashes one point of a pair to another, for instance i and the place b of the sum.
-func (s *session) point(i, b int, other []byte) *ristretto255.Element {
+func (s *session) point(p *edwards25519.Point, i, b int, other []byte) {
 	seed := s.hash("base point", number(i, b), other)
 	wide := sha512.Sum512(append([]byte("hueandcry/vole point"), seed[:]...))
-	return element(wide[:])
+	ristretto.Derive(p, &wide)
 }
 
 func (s *session) baseKey(i, b int, offer, pair, shared []byte) (k key) {
@@ -83,45 +59,54 @@ func (s *session) baseKey(i, b int, offer, pair, shared []byte) (k key) {
 	return k
 }
 
-// keys gives both keys of every OT from the peer's kappa pairs of points.
+// keys gives both keys of every OT from the peer's kappa pairs of points. It takes the
+// same time for all secrets.
 func (o *baseOffer) keys(s *session, pairs []byte, workers int) (*[kappa][2]key, error) {
 	var keys [kappa][2]key
-	var errs [kappa]error
+	var refused atomic.Bool
+	half := ristretto.Halve(&o.secret)
 	inParallel(workers, kappa, func(from, to int) {
-		for i := from; i < to; i++ {
-			keys[i], errs[i] = o.bothKeys(s, i, pairs[i*2*pointSize:][:2*pointSize])
+		points := make([]edwards25519.Point, 2*(to-from))
+		for i := range points {
+			if !s.sum(&points[i], from+i/2, i%2, pairs[(from+i/2)*2*pointSize:][:2*pointSize]) {
+				refused.Store(true)
+				return
+			}
+		}
+		ristretto.MulAll(half, points)
+		shared := make([]byte, len(points)*pointSize)
+		ristretto.EncodeDoubled(shared, points)
+		for i := range points {
+			pair := pairs[(from+i/2)*2*pointSize:][:2*pointSize]
+			keys[from+i/2][i%2] = s.baseKey(from+i/2, i%2, o.public[:], pair, shared[i*pointSize:][:pointSize])
 		}
 	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+	if refused.Load() {
+		return nil, ErrPoint
 	}
 	return &keys, nil
 }
 
-func (o *baseOffer) bothKeys(s *session, i int, pair []byte) (keys [2]key, err error) {
-	for b := range keys {
-		sum, err := readPoint(pair[b*pointSize:][:pointSize])
-		if err != nil {
-			return keys, err
-		}
-		sum.Add(sum, s.point(i, b, pair[(1-b)*pointSize:][:pointSize]))
-		if sum.Equal(ristretto255.NewIdentityElement()) == 1 {
-			return keys, ErrPoint
-		}
-		sum.ScalarMult(&o.secret, sum)
-		keys[b] = s.baseKey(i, b, o.public[:], pair, sum.Bytes())
+// sum sets p to point b of the pair of instance i plus the hash of the other, and says
+// whether both can be used. A non-canonical point would give one point two hashes; a point
+// or sum that is the identity makes every key with it known to all.
+func (s *session) sum(p *edwards25519.Point, i, b int, pair []byte) bool {
+	var a ristretto.Affine
+	if !ristretto.Decode(&a, pair[b*pointSize:][:pointSize]) {
+		return false
 	}
-	return keys, nil
+	var hashed edwards25519.Point
+	a.Point(p)
+	s.point(&hashed, i, b, pair[(1-b)*pointSize:][:pointSize])
+	return !ristretto.IsIdentity(p.Add(p, &hashed))
 }
 
 // choose makes the OT receiver's pairs of points and its keys, for the choices in the
 // bits of delta and the peer's point. It takes the same time for all choices.
 func choose(s *session, rand io.Reader, offer []byte, delta choices, workers int) (pairs []byte, keys *[kappa]key, err error) {
-	theirs, err := readPoint(offer)
-	if err != nil {
-		return nil, nil, err
+	var theirs ristretto.Affine
+	if !ristretto.Decode(&theirs, offer) { // the identity too: see sum
+		return nil, nil, ErrPoint
 	}
 	var drawn [kappa][2][64]byte // for x, and for the other point
 	for i := range drawn {
@@ -132,20 +117,30 @@ func choose(s *session, rand io.Reader, offer []byte, delta choices, workers int
 		}
 	}
 	pairs, keys = make([]byte, kappa*2*pointSize), new([kappa]key)
+	multiples := ristretto.NewTable(&theirs)
 	inParallel(workers, kappa, func(from, to int) {
+		points := make([]edwards25519.Point, to-from) // half of what is shared
 		for i := from; i < to; i++ {
 			c, pair := delta.bit(i), pairs[i*2*pointSize:][:2*pointSize]
-			x := scalar(&drawn[i][0])
-			other := element(drawn[i][1][:]).Bytes()
-			own := ristretto255.NewIdentityElement().ScalarBaseMult(x)
-			own.Subtract(own, s.point(i, c, other))
+			x := ristretto.Reduce(&drawn[i][0])
+			var p, hashed edwards25519.Point
+			var own, other [pointSize]byte
+			ristretto.Derive(&p, &drawn[i][1])
+			ristretto.Encode(&other, &p)
+			s.point(&hashed, i, c, other[:])
+			p.ScalarBaseMult(x)
+			ristretto.Encode(&own, p.Subtract(&p, &hashed))
 			first, second := pair[:pointSize], pair[pointSize:]
-			copy(first, own.Bytes())
-			copy(second, other)
-			subtle.ConstantTimeCopy(c, first, other)
-			subtle.ConstantTimeCopy(c, second, own.Bytes())
-			shared := ristretto255.NewIdentityElement().ScalarMult(x, theirs)
-			keys[i] = s.baseKey(i, c, offer, pair, shared.Bytes())
+			copy(first, own[:])
+			copy(second, other[:])
+			subtle.ConstantTimeCopy(c, first, other[:])
+			subtle.ConstantTimeCopy(c, second, own[:])
+			multiples.Mul(&points[i-from], ristretto.Halve(x))
+		}
+		shared := make([]byte, len(points)*pointSize)
+		ristretto.EncodeDoubled(shared, points)
+		for i := from; i < to; i++ {
+			keys[i] = s.baseKey(i, delta.bit(i), offer, pairs[i*2*pointSize:][:2*pointSize], shared[(i-from)*pointSize:][:pointSize])
 		}
 	})
 	return pairs, keys, nil

@@ -4,8 +4,11 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"filippo.io/edwards25519"
 	"github.com/gtank/ristretto255"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/linkage/internal/ristretto"
 )
 
 func TestBaseOTs(t *testing.T) {
@@ -40,13 +43,14 @@ func TestBaseOTOneKeyOnly(t *testing.T) {
 	s := newSession(newParams(t, 1), [32]byte{1})
 	offer, err := newBaseOffer(newSource(1))
 	require.NoError(t, err)
-	theirs, err := readPoint(offer.public[:])
+	theirs, err := ristretto255.NewIdentityElement().SetCanonicalBytes(offer.public[:])
 	require.NoError(t, err)
 
 	var pairs []byte
 	var shared [2][]byte
 	for b := range 2 {
-		x := scalar(&[64]byte{byte(3 + b)})
+		x, err := ristretto255.NewScalar().SetUniformBytes((&[64]byte{byte(3 + b)})[:])
+		require.NoError(t, err)
 		pairs = append(pairs, ristretto255.NewIdentityElement().ScalarBaseMult(x).Bytes()...)
 		shared[b] = ristretto255.NewIdentityElement().ScalarMult(x, theirs).Bytes()
 	}
@@ -94,8 +98,9 @@ func TestBasePointsRefused(t *testing.T) {
 
 	// A sum of zero: the key would be known to all.
 	pairs := append([]byte(nil), good...)
-	hashed := s.point(5, 0, pairs[11*pointSize:][:pointSize])
-	copy(pairs[10*pointSize:], hashed.Negate(hashed).Bytes())
+	var hashed edwards25519.Point
+	s.point(&hashed, 5, 0, pairs[11*pointSize:][:pointSize])
+	ristretto.Encode((*[pointSize]byte)(pairs[10*pointSize:]), hashed.Negate(&hashed))
 	_, err = offer.keys(s, pairs, 2)
 	require.ErrorIs(t, err, ErrPoint)
 }

@@ -61,46 +61,60 @@ func (c choices) mask(i int, e gf128.Element) gf128.Element {
 // A column holds bit r of the rows of block k in bit r of element k.
 type column []gf128.Element
 
-// stretch makes the column of a base OT key.
-func stretch(k key, blocks int) column {
+// newColumns gives the columns, in one piece of memory.
+func newColumns(blocks int) *[kappa]column {
+	var out [kappa]column
+	all := make(column, kappa*blocks)
+	for i := range out {
+		out[i] = all[i*blocks:][:blocks:blocks]
+	}
+	return &out
+}
+
+// stretch fills stream, which has the size of a column, from a base OT key.
+func stretch(stream []byte, k key) {
 	b, err := aes.NewCipher(k[:])
 	if err != nil {
 		panic("vole: " + err.Error()) // only a wrong length can fail
 	}
-	buf := make([]byte, blocks*gf128.Size)
+	clear(stream)
 	// The key is that of one session and column, so the counter begins at zero.
-	cipher.NewCTR(b, make([]byte, aes.BlockSize)).XORKeyStream(buf, buf)
-	c := make(column, blocks)
-	for i := range c {
-		c[i] = takeElement(&buf)
-	}
-	return c
+	cipher.NewCTR(b, make([]byte, aes.BlockSize)).XORKeyStream(stream, stream)
 }
 
 // extendReceiver stretches the pairs of keys, appends the corrections for the rows' bits x
 // to m, and gives the columns of t.
 func extendReceiver(m []byte, keys *[kappa][2]key, x column) ([]byte, *[kappa]column) {
-	var t [kappa]column
+	t := newColumns(len(x))
+	var wanted []byte
+	for _, e := range x {
+		wanted = e.Append(wanted)
+	}
+	stream, other := make([]byte, len(wanted)), make([]byte, len(wanted))
 	for i := range keys {
-		t[i] = stretch(keys[i][0], len(x))
-		other := stretch(keys[i][1], len(x))
-		for k := range x {
-			m = t[i][k].Add(other[k]).Add(x[k]).Append(m)
+		stretch(stream, keys[i][0])
+		stretch(other, keys[i][1])
+		subtle.XORBytes(other, other, stream)
+		subtle.XORBytes(other, other, wanted)
+		m = append(m, other...)
+		for k, rest := 0, stream; k < len(x); k++ {
+			t[i][k] = takeElement(&rest)
 		}
 	}
-	return m, &t
+	return m, t
 }
 
 // extendSender gives the columns of q from the corrections.
 func extendSender(body []byte, keys *[kappa]key, delta choices, blocks int) *[kappa]column {
-	var q [kappa]column
+	q := newColumns(blocks)
+	stream := make([]byte, blocks*gf128.Size)
 	for i := range keys {
-		q[i] = stretch(keys[i], blocks)
-		for k := range q[i] {
-			q[i][k] = q[i][k].Add(delta.mask(i, takeElement(&body)))
+		stretch(stream, keys[i])
+		for k, rest := 0, stream; k < blocks; k++ {
+			q[i][k] = takeElement(&rest).Add(delta.mask(i, takeElement(&body)))
 		}
 	}
-	return &q
+	return q
 }
 
 // A columnHash is the universal hash of a column.

@@ -81,11 +81,29 @@ func (s *session) hash(name string, parts ...[]byte) [sha256.Size]byte {
 	buf = append(buf, s.id[:]...)
 	buf = append(buf, byte(len(name)))
 	buf = append(buf, name...)
-	for _, p := range parts {
+	for i, p := range parts {
 		buf = binary.BigEndian.AppendUint32(buf, uint32(len(p)))
+		if len(p) > longPart {
+			return hashLong(buf, p, parts[i+1:])
+		}
 		buf = append(buf, p...)
 	}
 	return sha256.Sum256(buf)
+}
+
+const longPart = 1024
+
+// hashLong ends a hash with a part that would be slow to copy.
+func hashLong(before, part []byte, after [][]byte) (out [sha256.Size]byte) {
+	h := sha256.New()
+	h.Write(before)
+	h.Write(part)
+	for _, p := range after {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
+		h.Write(p)
+	}
+	h.Sum(out[:0])
+	return out
 }
 
 // seen gives the hash of all messages up to now.

@@ -1,4 +1,4 @@
-package oprf
+package ristretto
 
 import (
 	"bytes"
@@ -32,8 +32,8 @@ func wide(r *rand.ChaCha8) *[64]byte {
 	return &b
 }
 
-func encodeOf(p *edwards25519.Point) (b [ElementSize]byte) {
-	encode(&b, p)
+func encodeOf(p *edwards25519.Point) (b [Size]byte) {
+	Encode(&b, p)
 	return b
 }
 
@@ -83,26 +83,26 @@ func TestVectorsOfRFC9496(t *testing.T) {
 	for i, text := range v.Multiples {
 		got := encodeOf(p)
 		require.Equal(t, text, hex.EncodeToString(got[:]))
-		var a affine
-		require.Equal(t, i != 0, decode(&a, got[:]), "all but the identity decode")
+		var a Affine
+		require.Equal(t, i != 0, Decode(&a, got[:]), "all but the identity decode")
 		if i != 0 {
 			var q edwards25519.Point
-			a.set(&q)
+			a.Point(&q)
 			require.Equal(t, got, encodeOf(&q))
 		}
 		p.Add(p, edwards25519.NewGeneratorPoint())
 	}
 	for _, text := range v.Bad {
-		require.False(t, decode(new(affine), unhex(t, text)), text)
+		require.False(t, Decode(new(Affine), unhex(t, text)), text)
 	}
 	for _, x := range v.Derived {
 		uniform := sha512.Sum512([]byte(x.Text))
-		derive(p, &uniform)
+		Derive(p, &uniform)
 		got := encodeOf(p)
 		require.Equal(t, x.Element, hex.EncodeToString(got[:]))
 	}
 	for _, text := range v.Same.Uniform {
-		derive(p, (*[64]byte)(unhex(t, text)))
+		Derive(p, (*[64]byte)(unhex(t, text)))
 		got := encodeOf(p)
 		require.Equal(t, v.Same.Element, hex.EncodeToString(got[:]))
 	}
@@ -134,8 +134,8 @@ func TestConstants(t *testing.T) {
 	require.Equal(t, 0, sqrtM1.IsNegative())
 	require.Equal(t, 1, sqrtADMinusOne.IsNegative())
 	require.Equal(t, 0, invSqrtAMinusD.IsNegative())
-	two := new(edwards25519.Scalar).Add(half, half)
-	require.Equal(t, 1, two.Equal(reduce(&[64]byte{1}))) // half and half is one
+	one := Reduce(&[64]byte{1})
+	require.Equal(t, 1, one.Equal(new(edwards25519.Scalar).Add(Halve(one), Halve(one))))
 }
 
 // TestElementsAgainstGtank compares with another implementation of RFC 9496.
@@ -146,7 +146,7 @@ func TestElementsAgainstGtank(t *testing.T) {
 		want, err := ristretto255.NewIdentityElement().SetUniformBytes(b[:])
 		require.NoError(t, err)
 		var p edwards25519.Point
-		derive(&p, b)
+		Derive(&p, b)
 		got := encodeOf(&p)
 		require.Equal(t, want.Bytes(), got[:])
 		for _, four := range torsion(t) {
@@ -158,26 +158,27 @@ func TestElementsAgainstGtank(t *testing.T) {
 		turned[b[0]&31] ^= 1 << (b[1] & 7)
 		for _, text := range [][]byte{b[:32], b[32:], got[:], turned[:]} {
 			_, err := ristretto255.NewIdentityElement().SetCanonicalBytes(text)
-			require.Equal(t, err == nil, decode(new(affine), text))
+			require.Equal(t, err == nil, Decode(new(Affine), text))
 		}
 	}
 }
 
 func TestDecodeRefusesEveryWrongLength(t *testing.T) {
+	generator := encodeOf(edwards25519.NewGeneratorPoint())
 	for n := range 100 {
 		b := make([]byte, n)
 		copy(b, generator[:])
-		require.Equal(t, n == ElementSize, decode(new(affine), b))
+		require.Equal(t, n == Size, Decode(new(Affine), b))
 	}
 }
 
 func TestIdentityHasFourPoints(t *testing.T) {
 	four := torsion(t)
 	for _, p := range four {
-		require.True(t, isIdentity(p))
+		require.True(t, IsIdentity(p))
 		require.Zero(t, encodeOf(p))
 	}
-	require.False(t, isIdentity(edwards25519.NewGeneratorPoint()))
+	require.False(t, IsIdentity(edwards25519.NewGeneratorPoint()))
 }
 
 func TestEncodeDoubledIsEncodeOfTheDouble(t *testing.T) {
@@ -185,9 +186,9 @@ func TestEncodeDoubledIsEncodeOfTheDouble(t *testing.T) {
 	four := torsion(t)
 	for n := range 40 {
 		points := make([]edwards25519.Point, n)
-		want := make([]byte, 0, n*ElementSize)
+		want := make([]byte, 0, n*Size)
 		for i := range points {
-			derive(&points[i], wide(r))
+			Derive(&points[i], wide(r))
 			points[i].Add(&points[i], four[i%4])
 			if i%7 == 3 {
 				points[i].Set(four[i%4]) // one identity must not spoil the others
@@ -196,20 +197,20 @@ func TestEncodeDoubledIsEncodeOfTheDouble(t *testing.T) {
 			want = append(want, b[:]...)
 		}
 		got := make([]byte, len(want))
-		encodeDoubled(got, points)
+		EncodeDoubled(got, points)
 		require.Equal(t, want, got)
 
-		for i, a := range normalise(points) {
+		for i, a := range Normalise(points) {
 			var p edwards25519.Point
-			a.set(&p)
+			a.Point(&p)
 			require.Equal(t, 1, p.Equal(&points[i]))
 		}
 	}
 	var eighth edwards25519.Point // of order eight, whose double is the identity's class
 	eighth.Set(pointOfOrderEight(t))
-	got := make([]byte, ElementSize)
-	encodeDoubled(got, []edwards25519.Point{eighth})
-	require.Equal(t, make([]byte, ElementSize), got)
+	got := make([]byte, Size)
+	EncodeDoubled(got, []edwards25519.Point{eighth})
+	require.Equal(t, make([]byte, Size), got)
 }
 
 func pointOfOrderEight(t *testing.T) *edwards25519.Point {
@@ -219,23 +220,20 @@ func pointOfOrderEight(t *testing.T) *edwards25519.Point {
 	return p
 }
 
-func TestInversions(t *testing.T) {
+func TestInvertFields(t *testing.T) {
 	r := source(t)
 	for n := range 20 {
-		scalars, fields := make([]edwards25519.Scalar, n), make([]field.Element, n)
+		fields := make([]field.Element, n)
 		for i := range n {
-			scalars[i] = *reduce(wide(r))
 			_, err := fields[i].SetWideBytes(wide(r)[:])
 			require.NoError(t, err)
 			if i%5 == 2 {
 				fields[i].Zero()
 			}
 		}
-		s, f := append([]edwards25519.Scalar(nil), scalars...), append([]field.Element(nil), fields...)
-		invertScalars(s)
+		f := append([]field.Element(nil), fields...)
 		invertFields(f)
 		for i := range n {
-			require.Equal(t, 1, s[i].Equal(new(edwards25519.Scalar).Invert(&scalars[i])))
 			require.Equal(t, 1, f[i].Equal(new(field.Element).Invert(&fields[i])))
 		}
 	}
@@ -251,7 +249,7 @@ func edges() []edwards25519.Scalar {
 		for i := range b {
 			le[i] = b[63-i]
 		}
-		out = append(out, *reduce(&le))
+		out = append(out, *Reduce(&le))
 	}
 	for i := range uint(253) {
 		p := new(big.Int).Lsh(big.NewInt(1), i)
@@ -265,14 +263,14 @@ func edges() []edwards25519.Scalar {
 func TestTableMultipliesAsEdwards25519(t *testing.T) {
 	r := source(t)
 	var p, got edwards25519.Point
-	derive(&p, wide(r))
-	table := newTable(&normalise([]edwards25519.Point{p})[0])
+	Derive(&p, wide(r))
+	table := NewTable(&Normalise([]edwards25519.Point{p})[0])
 	scalars := edges()
 	for range 100 {
-		scalars = append(scalars, *reduce(wide(r)))
+		scalars = append(scalars, *Reduce(wide(r)))
 	}
 	for i := range scalars {
-		table.mul(&got, &scalars[i])
+		table.Mul(&got, &scalars[i])
 		require.Equal(t, 1, got.Equal(new(edwards25519.Point).ScalarMult(&scalars[i], &p)), "scalar %d", i)
 	}
 }
@@ -283,14 +281,14 @@ func TestSum(t *testing.T) {
 	scalars := edges()
 	points := make([]edwards25519.Point, len(scalars))
 	for i := range points {
-		derive(&points[i], wide(r))
+		Derive(&points[i], wide(r))
 	}
 	points[5].Negate(&points[4]) // equal and opposite points meet in a bucket
 	points[6].Set(&points[4])
 	scalars[5], scalars[6] = scalars[4], scalars[4]
 	r2 := rand.New(r)
 	r2.Shuffle(len(scalars), func(i, j int) { scalars[i], scalars[j] = scalars[j], scalars[i] })
-	flat := normalise(points)
+	flat := Normalise(points)
 	for _, n := range []int{1, 2, 3, smallSum - 1, smallSum, smallSum + 1, 300, len(scalars)} {
 		want := edwards25519.NewIdentityPoint()
 		for i := range n {
@@ -298,7 +296,7 @@ func TestSum(t *testing.T) {
 		}
 		require.Equal(t, 1, sumSmall(scalars[:n], flat[:n]).Equal(want), n)
 		require.Equal(t, 1, sumBuckets(scalars[:n], flat[:n]).Equal(want), n)
-		require.Equal(t, 1, sum(scalars[:n], flat[:n]).Equal(want), n)
+		require.Equal(t, 1, Sum(scalars[:n], flat[:n]).Equal(want), n)
 	}
 }
 
@@ -328,14 +326,14 @@ func BenchmarkSum(b *testing.B) {
 	r := source(b)
 	scalars, points := make([]edwards25519.Scalar, 10000), make([]edwards25519.Point, 10000)
 	for i := range scalars {
-		scalars[i] = *reduce(wide(r))
-		derive(&points[i], wide(r))
+		scalars[i] = *Reduce(wide(r))
+		Derive(&points[i], wide(r))
 	}
-	flat := normalise(points)
+	flat := Normalise(points)
 	for _, n := range []int{10, 20, 30, 40, 50, 60, 100, 1000, 10000} {
 		for _, way := range []struct {
 			name string
-			sum  func([]edwards25519.Scalar, []affine) *edwards25519.Point
+			sum  func([]edwards25519.Scalar, []Affine) *edwards25519.Point
 		}{{"interleaved", sumSmall}, {"buckets", sumBuckets}} {
 			b.Run(way.name+"/n="+big.NewInt(int64(n)).String(), func(b *testing.B) {
 				for b.Loop() {

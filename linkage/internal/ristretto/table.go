@@ -1,4 +1,4 @@
-package oprf
+package ristretto
 
 import (
 	"crypto/subtle"
@@ -9,14 +9,16 @@ import (
 
 const tablePlaces = 64 // the places of a scalar to the base 16
 
-// table has the multiples by which a fixed point is multiplied with secret scalars
+// Table has the multiples by which a fixed point is multiplied with secret scalars
 // without a doubling: row i holds 1 to 8 times 16^i times the point. It takes 60 KiB
-// and about two hundred microseconds to make.
-type table [tablePlaces][8]niels
+// and about two hundred microseconds to make, with [NewTable]. It never changes, and
+// may be used by many goroutines at once. The zero value is invalid.
+type Table [tablePlaces][8]niels
 
-func newTable(a *affine) *table {
+// NewTable makes the table of a.
+func NewTable(a *Affine) *Table {
 	var p edwards25519.Point
-	a.set(&p)
+	a.Point(&p)
 	points := make([]edwards25519.Point, 0, tablePlaces*8)
 	for range tablePlaces {
 		var q edwards25519.Point
@@ -28,16 +30,16 @@ func newTable(a *affine) *table {
 		p.MultByCofactor(&p) // eight times, and
 		p.Double(&p)
 	}
-	t := new(table)
-	for i, a := range normalise(points) {
+	t := new(Table)
+	for i, a := range Normalise(points) {
 		t[i/8][i%8].set(&a)
 	}
 	return t
 }
 
-// mul sets p to s times the point of the table, in constant time: every multiple of a
+// Mul sets p to s times the point of the table, in constant time: every multiple of a
 // row is read for every place of the scalar.
-func (t *table) mul(p *edwards25519.Point, s *edwards25519.Scalar) {
+func (t *Table) Mul(p *edwards25519.Point, s *edwards25519.Scalar) {
 	var acc extended
 	var n niels
 	var a field.Element

@@ -1,120 +1,29 @@
-package oprf
+package ristretto
 
 import (
 	"encoding/binary"
 
 	"filippo.io/edwards25519"
-	"filippo.io/edwards25519/field"
 )
-
-var (
-	fieldTwo = new(field.Element).Add(fieldOne, fieldOne)
-	twoD     = new(field.Element).Add(edwardsD, edwardsD)
-	inverseD = new(field.Element).Invert(edwardsD)
-)
-
-// niels is a point made ready to be added to others: y+x, y-x and 2dxy.
-type niels struct{ plus, minus, t2d field.Element }
-
-func (n *niels) set(a *affine) {
-	n.plus.Add(&a.y, &a.x)
-	n.minus.Subtract(&a.y, &a.x)
-	n.t2d.Multiply(&a.x, &a.y)
-	n.t2d.Multiply(&n.t2d, twoD)
-}
-
-// extended is a point (X : Y : Z : T) with x = X/Z, y = Y/Z and xy = T/Z. Its sums
-// are those of Hisil, Wong, Carter and Dawson, "Twisted Edwards Curves Revisited"
-// (2008), section 3.1, which hold for all points of this curve.
-type extended struct{ x, y, z, t field.Element }
-
-func (p *extended) setIdentity() {
-	p.x.Zero()
-	p.y.One()
-	p.z.One()
-	p.t.Zero()
-}
-
-// addNiels adds n to p, or takes it off if negative. Its time depends on
-// negative, and on nothing else.
-func (p *extended) addNiels(n *niels, negative bool) {
-	plus, minus := &n.plus, &n.minus
-	if negative {
-		plus, minus = minus, plus
-	}
-	var a, b, c, d, e, f, g, h field.Element
-	a.Subtract(&p.y, &p.x)
-	a.Multiply(&a, minus)
-	b.Add(&p.y, &p.x)
-	b.Multiply(&b, plus)
-	c.Multiply(&p.t, &n.t2d)
-	d.Add(&p.z, &p.z)
-	e.Subtract(&b, &a)
-	h.Add(&b, &a)
-	if negative {
-		f.Add(&d, &c)
-		g.Subtract(&d, &c)
-	} else {
-		f.Subtract(&d, &c)
-		g.Add(&d, &c)
-	}
-	p.x.Multiply(&e, &f)
-	p.y.Multiply(&g, &h)
-	p.z.Multiply(&f, &g)
-	p.t.Multiply(&e, &h)
-}
-
-// setNiels makes p the point n, or its negative.
-func (p *extended) setNiels(n *niels, negative bool) {
-	p.x.Subtract(&n.plus, &n.minus)
-	p.y.Add(&n.plus, &n.minus)
-	p.z.Set(fieldTwo)
-	p.t.Multiply(&n.t2d, inverseD)
-	if negative {
-		p.x.Negate(&p.x)
-		p.t.Negate(&p.t)
-	}
-}
-
-// add adds q to p.
-func (p *extended) add(q *extended) {
-	var a, b, c, d, e, f, g, h field.Element
-	a.Subtract(&p.y, &p.x)
-	a.Multiply(&a, e.Subtract(&q.y, &q.x))
-	b.Add(&p.y, &p.x)
-	b.Multiply(&b, e.Add(&q.y, &q.x))
-	c.Multiply(&p.t, &q.t)
-	c.Multiply(&c, twoD)
-	d.Multiply(&p.z, &q.z)
-	d.Add(&d, &d)
-	e.Subtract(&b, &a)
-	f.Subtract(&d, &c)
-	g.Add(&d, &c)
-	h.Add(&b, &a)
-	p.x.Multiply(&e, &f)
-	p.y.Multiply(&g, &h)
-	p.z.Multiply(&f, &g)
-	p.t.Multiply(&e, &h)
-}
 
 // smallSum is the number of terms from which on buckets beat the interleaved sums
 // of edwards25519, as measured by BenchmarkSum. At a thousand they take half the
 // time, which is a tenth of all the work of a server or client.
 const smallSum = 120
 
-// sum gives Σ scalars[i]·points[i], in variable time: for public values only.
-func sum(scalars []edwards25519.Scalar, points []affine) *edwards25519.Point {
+// Sum gives Σ scalars[i]·points[i], in variable time: for public values only.
+func Sum(scalars []edwards25519.Scalar, points []Affine) *edwards25519.Point {
 	if len(points) < smallSum {
 		return sumSmall(scalars, points)
 	}
 	return sumBuckets(scalars, points)
 }
 
-func sumSmall(scalars []edwards25519.Scalar, points []affine) *edwards25519.Point {
+func sumSmall(scalars []edwards25519.Scalar, points []Affine) *edwards25519.Point {
 	flat := make([]edwards25519.Point, len(points))
 	s, p := make([]*edwards25519.Scalar, len(points)), make([]*edwards25519.Point, len(points))
 	for i := range points {
-		points[i].set(&flat[i])
+		points[i].Point(&flat[i])
 		s[i], p[i] = &scalars[i], &flat[i]
 	}
 	return new(edwards25519.Point).VarTimeMultiScalarMult(s, p)
@@ -125,7 +34,7 @@ const scalarBits = 253 // the order of the group is just above 2^252
 // sumBuckets is Pippenger's method. The scalars are cut into signed digits of a
 // few bits. For each place, from the top, the points are thrown into a bucket by
 // the size of their digit, and the buckets are weighed by a running sum.
-func sumBuckets(scalars []edwards25519.Scalar, points []affine) *edwards25519.Point {
+func sumBuckets(scalars []edwards25519.Scalar, points []Affine) *edwards25519.Point {
 	width := digitWidth(len(points))
 	places := scalarBits/width + 1
 	digits := make([]int16, places*len(points)) // by place and then by point

@@ -34,9 +34,10 @@ func BenchmarkSession(b *testing.B) {
 func BenchmarkStep(b *testing.B) {
 	p := newParams(b, chunkLength)
 	var theirs, ours Space
+	c := make([]gf128.Element, p.length)
 	for i, name := range []string{
 		"receiver/point", "sender/choices", "receiver/extend", "sender/trees",
-		"receiver/puncture", "sender/answer+code", "receiver/code",
+		"receiver/puncture", "sender/answer and code", "receiver/check and code",
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -54,6 +55,12 @@ func BenchmarkStep(b *testing.B) {
 				b.StartTimer()
 				_, _, err := party.step(last)
 				require.NoError(b, err)
+				switch i {
+				case 5:
+					s.Ahead()
+				case 6:
+					r.Finish(c)
+				}
 			}
 		})
 	}

@@ -68,7 +68,7 @@ func TestSealing(t *testing.T) {
 					if class > 0 {
 						said := s.signals.names.at(h.owner)
 						id := uuid.UUID(said[:16])
-						record = l.seal(record, &s.outputs[i], header{l.alias(s.aliases, id), 5, opAdd}, id, []byte("label"))
+						record = l.seal(record, &s.outputs[i], header{alias(s.aliases, id), 5, opAdd}, id, []byte("label"))
 					}
 					if class > 0 || at == 0 {
 						want = append(want, record)

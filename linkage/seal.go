@@ -43,12 +43,18 @@ func (s *sealing) tag(e *entry) (t tag) {
 	return s.outputs[item].tag(place)
 }
 
-// entries calls f for every record that there is to make, in no useful order.
-func (s *sealing) entries(f func(entry)) {
+// entries calls f for all records that there are to make, some at a time and in no
+// useful order. f does not keep what it is given.
+func (s *sealing) entries(f func([]entry)) {
+	some := make([]entry, 0, 256)
 	for i := range s.outputs {
+		if len(some) == cap(some) {
+			f(some)
+			some = some[:0]
+		}
 		t := s.outputs[i].tag(0)
 		if s.class == 0 {
-			f(entry{head: t.head(), rest: binary.BigEndian.Uint64(t[8:])})
+			some = append(some, entry{head: t.head(), rest: binary.BigEndian.Uint64(t[8:])})
 			continue
 		}
 		item := uint32(i)
@@ -57,12 +63,13 @@ func (s *sealing) entries(f func(entry)) {
 			if h.place > 0 {
 				t = s.outputs[i].tag(h.place)
 			}
-			f(entry{t.head(), uint64(item)<<32 | uint64(h.place), *s.signals.names.starts.at(h.owner)})
+			some = append(some, entry{t.head(), uint64(item)<<32 | uint64(h.place), *s.signals.names.starts.at(h.owner)})
 			if next = h.next; next == 0 {
 				break
 			}
 		}
 	}
+	f(some)
 }
 
 // arrange gives the entries of all records, sorted by tag. Tags are uniform, so that
@@ -75,18 +82,24 @@ func (s *sealing) arrange() []entry {
 	}
 	// Two passes, in each of which the buckets that are being written to fit into the
 	// nearer caches; then there are few left in each.
-	high := min(11, bits.Len(uint(n))/2)
+	high := max(0, min(11, bits.Len(uint(n))/2-2))
 	starts := make([]uint32, 1+1<<high)
-	s.entries(func(e entry) { starts[1+e.head>>(64-high)]++ })
+	s.entries(func(some []entry) {
+		for i := range some {
+			starts[1+some[i].head>>(64-high)]++
+		}
+	})
 	for b := 1; b < len(starts); b++ {
 		starts[b] += starts[b-1]
 	}
 	out := make([]entry, n)
 	next := slices.Clone(starts)
-	s.entries(func(e entry) {
-		at := &next[e.head>>(64-high)]
-		out[*at] = e
-		*at++
+	s.entries(func(some []entry) {
+		for i := range some {
+			at := &next[some[i].head>>(64-high)]
+			out[*at] = some[i]
+			*at++
+		}
 	})
 	spread(s.workers, len(starts)-1, 1, func(from, to int) {
 		var own sorter
@@ -100,7 +113,7 @@ func (s *sealing) arrange() []entry {
 // bucketed is how many entries at most fall into one bucket of the second pass, on the
 // average. More than crowded of them are sorted in another way.
 const (
-	bucketed = 4
+	bucketed = 2
 	crowded  = 32
 )
 
@@ -233,19 +246,4 @@ func (s *sealing) fill(l *labels, n int, f *prf, sealed []byte, at uint64) {
 	text := sealed[atSealedText:]
 	putText(text, said[:16], said[24:])
 	l.put(n, f, sealed, text)
-}
-
-// from starts a walk at what texts.starts has of a text.
-func (t *texts) from(start uint64) textWalk {
-	return textWalk{t.blocks[start>>32:], int(start & (1<<32 - 1))}
-}
-
-// touch reads all of a text that may be so long, in steps of a cache line.
-func (t *texts) touch(start uint64, most int) (some byte) {
-	b, at := t.blocks[start>>32], int(start&(1<<32-1))
-	end := len(b) - 1
-	for o := 0; o < most; o += 64 {
-		some ^= b[min(at+o, end)]
-	}
-	return some ^ b[min(at+most-1, end)]
 }

@@ -41,7 +41,7 @@ func TestTagsAreDistinct(t *testing.T) {
 func TestLabelOpensOnlyAsSealed(t *testing.T) {
 	f := testPRF("f")
 	for _, class := range []int{64, 256, 1024} {
-		for _, n := range []int{0, 1, class - 1, class} {
+		for _, n := range []int{0, 1, 31, class - 1, class} {
 			label := make([]byte, n)
 			for i := range label {
 				label[i] = byte(i + 1)
@@ -55,19 +55,44 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 			require.Equal(t, testID, got.id)
 			require.Equal(t, label, append([]byte{}, got.label...))
 
-			_, err = l.open(testPRF("g"), sealed)
-			require.ErrorIs(t, err, errLabel, "another identifier")
-			other := newScope(sha256.Sum256([]byte("agreement")), 8)
-			_, err = newLabels(&other, class).open(f, sealed)
-			require.ErrorIs(t, err, errLabel, "another epoch")
-			_, err = l.open(f, sealed[1:])
-			require.ErrorIs(t, err, errLabel, "another length")
+			refuses := func(l *labels, f *prf, sealed []byte, why string, args ...any) {
+				t.Helper()
+				got, err := l.open(f, sealed)
+				require.Equal(t, errLabel, err, append([]any{why}, args...)...)
+				require.Zero(t, got, "nothing of it is given")
+			}
+			refuses(l, testPRF("g"), sealed, "another identifier")
+			for _, half := range []int{tagSize, tagSize + secretSize - 1} {
+				other := *f
+				other[half] ^= 1
+				refuses(l, &other, sealed, "another secret")
+			}
+			for _, other := range []scope{newScope(sha256.Sum256([]byte("agreement")), 8), newScope([32]byte{}, 7)} {
+				refuses(newLabels(&other, class), f, sealed, "another scope")
+			}
+			for _, other := range []int{0, 64, 256, 1024} {
+				if other != class {
+					refuses(newLabels(&testScope, other), f, sealed, "another class")
+				}
+			}
+			for cut := range len(sealed) {
+				refuses(l, f, sealed[:cut], "cut to %d bytes", cut)
+			}
+			refuses(l, f, sealed[1:], "another beginning")
+			refuses(l, f, append(bytes.Clone(sealed), 0), "a byte more")
 			for bit := range len(sealed) * 8 {
 				sealed[bit/8] ^= 1 << (bit % 8)
-				_, err = l.open(f, sealed)
-				require.ErrorIs(t, err, errLabel, "bit %d flipped", bit)
+				refuses(l, f, sealed, "bit %d flipped", bit)
 				sealed[bit/8] ^= 1 << (bit % 8)
 			}
+			// Its parts do not go with those of another that the same secret has sealed.
+			other := l.seal(nil, f, testHeader(4), testID, append([]byte{7}, label...)[:max(n, 1)])
+			for _, at := range []int{headerSize, atSealedText} {
+				refuses(l, f, slices.Concat(sealed[:at], other[at:]), "another from byte %d on", at)
+				refuses(l, f, slices.Concat(other[:at], sealed[at:]), "another up to byte %d", at)
+			}
+			_, err = l.open(f, sealed)
+			require.NoError(t, err, "what was refused leaves nothing behind")
 		}
 	}
 }
@@ -169,24 +194,29 @@ func TestTagAndLabelModel(t *testing.T) {
 		block := make([]byte, 16)
 		aliases.Encrypt(block, testID[:])
 		require.Equal(t, block, name[:])
-
 		got := l.seal([]byte("before"), f, header{name, 7, opAdd}, testID, []byte("label"))
-		head := join(block, []byte{0, 0, 0, 0, 0, 0, 0, 7, 1})
-		text := join(testID[:], []byte{0, 5}, []byte("label"), make([]byte, class-5))
-		first := sha256.Sum256(join([]byte("HC/c2"), f[16:], head, text[:18]))
-		second := sha256.Sum256(text[18:])
-		commitment := sha256.Sum256(join(first[:], second[:]))
-		salt := sha256.Sum256(join([]byte("H&C/s2\x00"), testScope[:]))
-		var stream []byte
-		for i := byte(0); len(stream) < len(text); i++ {
-			block := sha256.Sum256(join([]byte("HC/k2"), salt[:10], []byte{i}, f[16:], commitment[:]))
-			stream = append(stream, block[:]...)
-		}
-		for i := range text {
-			text[i] ^= stream[i]
-		}
-		require.Equal(t, join([]byte("before"), head, commitment[:], text), got)
+		require.Equal(t, join([]byte("before"), modelLabel(f, name, 7, testID, []byte("label"), class)), got)
 	}
+}
+
+// modelLabel seals a label piece by piece.
+func modelLabel(f *prf, name [16]byte, sequence uint64, id uuid.UUID, label []byte, class int) []byte {
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	head := join(name[:], binary.BigEndian.AppendUint64(nil, sequence), []byte{1})
+	text := join(id[:], binary.BigEndian.AppendUint16(nil, uint16(len(label))), label, make([]byte, class-len(label)))
+	first := sha256.Sum256(join([]byte("HC/c2"), f[16:], head, text[:18]))
+	second := sha256.Sum256(text[18:])
+	commitment := sha256.Sum256(join(first[:], second[:]))
+	salt := sha256.Sum256(join([]byte("H&C/s2\x00"), testScope[:]))
+	var stream []byte
+	for i := byte(0); len(stream) < len(text); i++ {
+		block := sha256.Sum256(join([]byte("HC/k2"), salt[:10], []byte{i}, f[16:], commitment[:]))
+		stream = append(stream, block[:]...)
+	}
+	for i := range text {
+		text[i] ^= stream[i]
+	}
+	return join(head, commitment[:], text)
 }
 
 func tagBytes(t tag) []byte { return t[:] }

@@ -102,7 +102,7 @@ func TestDependencies(t *testing.T) {
 		"filippo.io/edwards25519":             "the curve and the field beneath ristretto255",
 		"github.com/prysmaticlabs/gohashtree": "SHA-256 of many inputs at a time, as millions of identifiers need it",
 		"github.com/klauspost/cpuid/v2":       "of gohashtree",
-		"golang.org/x/crypto":                 "Argon2id and ChaCha20-Poly1305",
+		"golang.org/x/crypto":                 "Argon2id",
 		"golang.org/x/sync":                   "the two parties of the demonstration, which fail together",
 		"golang.org/x/text":                   "of phonenumbers",
 		"google.golang.org/protobuf":          "of phonenumbers",

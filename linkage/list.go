@@ -122,9 +122,22 @@ func (t *texts) at(i uint32) []byte {
 }
 
 // walk starts a walk over the texts at the i-th, a multiple of the stride.
-func (t *texts) walk(i uint32) textWalk {
-	start := *t.starts.at(i / t.stride)
+func (t *texts) walk(i uint32) textWalk { return t.from(*t.starts.at(i / t.stride)) }
+
+// from starts a walk where one of the starts is.
+func (t *texts) from(start uint64) textWalk {
 	return textWalk{t.blocks[start>>32:], int(start & (1<<32 - 1))}
+}
+
+// touch reads all of a text of at most so many bytes, one of its length at least, in steps
+// of a cache line.
+func (t *texts) touch(start uint64, most int) (some byte) {
+	b, at := t.blocks[start>>32], int(start&(1<<32-1))
+	end := len(b) - 1
+	for step := 0; step < most; step += 64 {
+		some ^= b[min(at+step, end)]
+	}
+	return some ^ b[min(at+most-1, end)]
 }
 
 type textWalk struct {
@@ -141,10 +154,4 @@ func (w *textWalk) next() []byte {
 	from := w.at + head
 	w.at = from + int(n)
 	return w.blocks[0][from:w.at:w.at]
-}
-
-// touch reads where the next text begins, and where it may well end.
-func (w *textWalk) touch() byte {
-	b := w.blocks[0]
-	return b[min(w.at, len(b)-1)] ^ b[min(w.at+64, len(b)-1)]
 }

@@ -8,8 +8,6 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
-
-	"github.com/google/uuid"
 )
 
 // sealing makes records of signals, in two steps: arrange computes all tags and sorts
@@ -24,32 +22,54 @@ type sealing struct {
 	workers int
 }
 
-// entry is a record that is still to be made: what it is sorted by, and whence it
-// comes.
+// entry is a record that is still to be made: what it is sorted by, and what it
+// consists of.
 type entry struct {
 	head uint64 // of the tag
-	item uint32
-	hold uint32 // which holding of the item, as book.holding takes it
+	rest uint64 // of the tag, where there are tags alone; otherwise item and place, 32 bits each
+	text uint64 // where it is, see texts.starts
 }
+
+func (e *entry) of() (item, place uint32) { return uint32(e.rest >> 32), uint32(e.rest) }
 
 // tag gives the whole tag of an entry.
-func (s *sealing) tag(e *entry) tag {
-	return s.outputs[e.item].tag(s.signals.holding(e.item, e.hold).place)
+func (s *sealing) tag(e *entry) (t tag) {
+	if s.class == 0 {
+		binary.BigEndian.PutUint64(t[:], e.head)
+		binary.BigEndian.PutUint64(t[8:], e.rest)
+		return t
+	}
+	item, place := e.of()
+	return s.outputs[item].tag(place)
 }
 
-// entries calls f for every record that there is to make, in no useful order.
-func (s *sealing) entries(f func(entry)) {
+// entries calls f for all records that there are to make, some at a time and in no
+// useful order. f does not keep what it is given.
+func (s *sealing) entries(f func([]entry)) {
+	some := make([]entry, 0, 256)
 	for i := range s.outputs {
+		if len(some) == cap(some) {
+			f(some)
+			some = some[:0]
+		}
+		t := s.outputs[i].tag(0)
+		if s.class == 0 {
+			some = append(some, entry{head: t.head(), rest: binary.BigEndian.Uint64(t[8:])})
+			continue
+		}
 		item := uint32(i)
-		for hold := uint32(0); ; {
-			h := s.signals.holding(item, hold)
-			t := s.outputs[i].tag(h.place)
-			f(entry{t.head(), item, hold})
-			if hold = h.next; hold == 0 || s.class == 0 {
+		for next := uint32(0); ; {
+			h := s.signals.holding(item, next)
+			if h.place > 0 {
+				t = s.outputs[i].tag(h.place)
+			}
+			some = append(some, entry{t.head(), uint64(item)<<32 | uint64(h.place), *s.signals.names.starts.at(h.owner)})
+			if next = h.next; next == 0 {
 				break
 			}
 		}
 	}
+	f(some)
 }
 
 // arrange gives the entries of all records, sorted by tag. Tags are uniform, so that
@@ -62,64 +82,88 @@ func (s *sealing) arrange() []entry {
 	}
 	// Two passes, in each of which the buckets that are being written to fit into the
 	// nearer caches; then there are few left in each.
-	high := min(11, bits.Len(uint(n))/2)
+	high := max(0, min(11, bits.Len(uint(n))/2-2))
 	starts := make([]uint32, 1+1<<high)
-	s.entries(func(e entry) { starts[1+e.head>>(64-high)]++ })
+	s.entries(func(some []entry) {
+		for i := range some {
+			starts[1+some[i].head>>(64-high)]++
+		}
+	})
 	for b := 1; b < len(starts); b++ {
 		starts[b] += starts[b-1]
 	}
 	out := make([]entry, n)
 	next := slices.Clone(starts)
-	s.entries(func(e entry) {
-		at := &next[e.head>>(64-high)]
-		out[*at] = e
-		*at++
+	s.entries(func(some []entry) {
+		for i := range some {
+			at := &next[some[i].head>>(64-high)]
+			out[*at] = some[i]
+			*at++
+		}
 	})
 	spread(s.workers, len(starts)-1, 1, func(from, to int) {
-		var space []entry
+		var own sorter
 		for b := from; b < to; b++ {
-			part := out[starts[b]:starts[b+1]]
-			space = append(space[:0], part...)
-			s.sort(part, space, high)
+			own.sort(s, out[starts[b]:starts[b+1]], high)
 		}
 	})
 	return out
 }
 
-// bucketed is how many entries fall into one bucket of the second pass.
-const bucketed = 8
+// bucketed is how many entries at most fall into one bucket of the second pass, on the
+// average. More than crowded of them are sorted in another way.
+const (
+	bucketed = 2
+	crowded  = 32
+)
 
-// sort sorts entries whose heads have so many bits in common. It uses a copy.
-func (s *sealing) sort(part, copied []entry, common int) {
+// sorter is the room that the second pass needs.
+type sorter struct {
+	copied []entry
+	ends   []uint32 // of buckets
+}
+
+// sort sorts entries whose heads have so many bits in common.
+func (r *sorter) sort(s *sealing, part []entry, common int) {
 	low := min(14, bits.Len(uint(len(part)/bucketed)))
 	bucket := func(e *entry) uint64 { return e.head << common >> (64 - low) }
-	var starts [1<<14 + 1]uint32
-	for i := range copied {
-		starts[bucket(&copied[i])+1]++
+	r.copied = append(r.copied[:0], part...)
+	r.ends = append(r.ends[:0], make([]uint32, 1+1<<low)...)
+	for i := range r.copied {
+		r.ends[1+bucket(&r.copied[i])]++
 	}
 	for b := range 1 << low {
-		starts[b+1] += starts[b]
+		r.ends[b+1] += r.ends[b]
 	}
-	for i := range copied {
-		at := &starts[bucket(&copied[i])]
-		part[*at] = copied[i]
+	// They are starts still, and each moves to its bucket's end.
+	for i := range r.copied {
+		at := &r.ends[bucket(&r.copied[i])]
+		part[*at] = r.copied[i]
 		*at++
 	}
-	// Each start has moved to its bucket's end.
-	for b, from := 0, uint32(0); b < 1<<low; b++ {
-		slices.SortFunc(part[from:starts[b]], func(a, b entry) int {
-			if c := cmp.Compare(a.head, b.head); c != 0 {
-				return c
-			}
-			return s.compare(&a, &b)
-		})
-		from = starts[b]
+	from := uint32(0)
+	for _, end := range r.ends[:1<<low] {
+		if end-from > crowded {
+			slices.SortFunc(part[from:end], s.compare)
+		}
+		from = end
+	}
+	// Each is in its bucket now, and has few to pass.
+	for i := 1; i < len(part); i++ {
+		e, j := part[i], i
+		for ; j > 0 && (e.head < part[j-1].head || e.head == part[j-1].head && s.compare(e, part[j-1]) < 0); j-- {
+			part[j] = part[j-1]
+		}
+		part[j] = e
 	}
 }
 
-// compare compares whole tags, for the case that heads are the same.
-func (s *sealing) compare(a, b *entry) int {
-	at, bt := s.tag(a), s.tag(b)
+// compare compares whole tags.
+func (s *sealing) compare(a, b entry) int {
+	if c := cmp.Compare(a.head, b.head); c != 0 {
+		return c
+	}
+	at, bt := s.tag(&a), s.tag(&b)
 	return bytes.Compare(at[:], bt[:])
 }
 
@@ -147,47 +191,59 @@ func (p *publisher) record(f *prf, nth uint32, signal *Flagged) []byte {
 	if l.class == 0 {
 		return out
 	}
-	return l.seal(out, f, header{l.alias(p.aliases, signal.ID), signal.Sequence, opAdd}, signal.ID, signal.Label)
+	return l.seal(out, f, header{alias(p.aliases, signal.ID), signal.Sequence, opAdd}, signal.ID, signal.Label)
 }
 
-// sealAhead is how many records are looked for in memory before the first is sealed:
-// what belongs to one is in four places, each far from where the last one's was, and
-// the processor waits for many at once.
-const sealAhead = 16
+// sealRun is how many records are sealed at a time. The function's value for one and
+// its text are each far from where the last one's were: asked for in a row, the
+// processor waits for many at once.
+const sealRun = 64
 
 // seal makes the records of a run of entries.
 func (s *sealing) seal(part []entry) []byte {
-	out := make([]byte, 0, len(part)*recordSize(s.class))
+	size := recordSize(s.class)
+	out := make([]byte, len(part)*size)
+	if s.class == 0 {
+		for i := range part {
+			binary.BigEndian.PutUint64(out[i*size:], part[i].head)
+			binary.BigEndian.PutUint64(out[i*size+8:], part[i].rest)
+		}
+		return out
+	}
 	l := newLabels(&s.scope, s.class)
 	defer l.close()
-	var fs [sealAhead]prf
-	var hs [sealAhead]holding
-	var walks [sealAhead]textWalk
-	for some := range slices.Chunk(part, sealAhead) {
+	l.reserve(min(sealRun, len(part)))
+	most := binary.MaxVarintLen16 + 16 + 8 + s.class
+	rest := out
+	var fs [sealRun]prf
+	for some := range slices.Chunk(part, sealRun) {
 		for i := range some {
-			fs[i], hs[i] = s.outputs[some[i].item], *s.signals.holding(some[i].item, some[i].hold)
-		}
-		if s.class == 0 {
-			for i := range some {
-				t := fs[i].tag(0)
-				out = append(out, t[:]...)
-			}
-			continue
+			item, _ := some[i].of()
+			fs[i] = s.outputs[item]
+			l.touched += s.signals.names.touch(some[i].text, most)
 		}
 		for i := range some {
-			walks[i] = s.signals.names.walk(hs[i].owner)
+			_, place := some[i].of()
+			t := fs[i].tag(place)
+			record := rest[i*size:][:size]
+			copy(record, t[:])
+			s.fill(l, i, &fs[i], record[tagSize:], some[i].text)
 		}
-		for i := range some {
-			l.touched += walks[i].touch()
-		}
-		for i := range some {
-			t := fs[i].tag(hs[i].place)
-			said := walks[i].next()
-			id, rest := uuid.UUID(said[:16]), said[16:]
-			h := header{l.alias(s.aliases, id), binary.BigEndian.Uint64(rest), opAdd}
-			out = l.seal(append(out, t[:]...), &fs[i], h, id, rest[8:])
-		}
+		l.finish(fs[:len(some)], rest[tagSize:], size)
+		rest = rest[len(some)*size:]
 	}
 	clear(fs[:])
 	return out
+}
+
+// fill writes header and text of a record, and puts them to be sealed as the n-th.
+func (s *sealing) fill(l *labels, n int, f *prf, sealed []byte, at uint64) {
+	walk := s.signals.names.from(at)
+	said := walk.next()
+	s.aliases.Encrypt(sealed, said[:16])
+	copy(sealed[16:], said[16:24])
+	sealed[24] = byte(opAdd)
+	text := sealed[atSealedText:]
+	putText(text, said[:16], said[24:])
+	l.put(n, f, sealed, text)
 }

@@ -24,7 +24,8 @@ func newSealing(t testing.TB, r *rand.Rand, n, class int) *sealing {
 	require.NoError(t, err)
 	g := s.signals
 	for owner := range uint32(3) {
-		addText(&g.names.texts, uuid.UUID{byte(owner + 1)}.String()[:16], "\x00\x00\x00\x00\x00\x00\x00\x05", "label")
+		label := bytes.Repeat([]byte{'a' + byte(owner)}, class*int(owner)/2) // empty, half and full
+		addText(&g.names.texts, []byte(uuid.UUID{byte(owner + 1)}.String()[:16]), []byte{0, 0, 0, 0, 0, 0, byte(owner), 5}, label)
 		for i := range n {
 			it := item{byte(i >> 16), byte(i >> 8), byte(i)}
 			if owner == 0 || r.IntN(3) == 0 {
@@ -47,8 +48,11 @@ func TestSealing(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for _, n := range []int{0, 1, 2, 17, 500, 5000} {
-		for _, class := range []int{0, 64} {
+	for _, n := range []int{0, 1, 2, 17, sealRun, sealRun + 1, 500, 5000} {
+		for _, class := range []int{0, 64, 256, 1024} {
+			if n > 500 && class > 64 {
+				continue
+			}
 			s := newSealing(t, r, n, class)
 			for i := range s.outputs { // heads that agree, and some that crowd
 				if i > 0 && r.IntN(4) == 0 {
@@ -59,7 +63,6 @@ func TestSealing(t *testing.T) {
 				}
 			}
 			var want [][]byte
-			l := newLabels(&s.scope, class)
 			for i := range s.outputs {
 				for at := uint32(0); ; {
 					h := s.signals.holding(uint32(i), at)
@@ -68,7 +71,9 @@ func TestSealing(t *testing.T) {
 					if class > 0 {
 						said := s.signals.names.at(h.owner)
 						id := uuid.UUID(said[:16])
-						record = l.seal(record, &s.outputs[i], header{l.alias(s.aliases, id), 5, opAdd}, id, []byte("label"))
+						var name [16]byte
+						s.aliases.Encrypt(name[:], id[:])
+						record = append(record, modelLabel(&s.outputs[i], name, binary.BigEndian.Uint64(said[16:24]), id, said[24:], class)...)
 					}
 					if class > 0 || at == 0 {
 						want = append(want, record)

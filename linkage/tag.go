@@ -17,7 +17,8 @@ type prf [tagSize + secretSize]byte
 const tagSize = 16
 
 // secretSize is the length of what labels are sealed under, in bytes: 128 bits, and
-// the scope is hashed with them, so that nobody can try many agreements at once.
+// what a guess is tried on is different for every record, so that nobody can try it on
+// many at once.
 const secretSize = 16
 
 // tag is the public name of the j-th signal about an identifier: the first half of F
@@ -31,8 +32,9 @@ type tag [tagSize]byte
 // that of an identifier's digest, and with each of them go inputs of one length.
 const (
 	tagLabel        = "H&C/t2\x00"
-	commitmentLabel = "H&C/c2\x00"
-	sealLabel       = "H&C/k2\x00"
+	commitmentLabel = "HC/c2" // with all else 64 bytes, as for the stream
+	streamLabel     = "HC/k2"
+	saltLabel       = "H&C/s2\x00" // goes with the scope, and no secret
 )
 
 func (f *prf) secret() *[secretSize]byte { return (*[secretSize]byte)(f[tagSize:]) }

@@ -7,11 +7,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/chacha20poly1305"
 )
 
 func testPRF(name string) *prf {
@@ -41,7 +41,7 @@ func TestTagsAreDistinct(t *testing.T) {
 func TestLabelOpensOnlyAsSealed(t *testing.T) {
 	f := testPRF("f")
 	for _, class := range []int{64, 256, 1024} {
-		for _, n := range []int{0, 1, class - 1, class} {
+		for _, n := range []int{0, 1, 31, class - 1, class} {
 			label := make([]byte, n)
 			for i := range label {
 				label[i] = byte(i + 1)
@@ -55,19 +55,44 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 			require.Equal(t, testID, got.id)
 			require.Equal(t, label, append([]byte{}, got.label...))
 
-			_, err = l.open(testPRF("g"), sealed)
-			require.ErrorIs(t, err, errLabel, "another identifier")
-			other := newScope(sha256.Sum256([]byte("agreement")), 8)
-			_, err = newLabels(&other, class).open(f, sealed)
-			require.ErrorIs(t, err, errLabel, "another epoch")
-			_, err = l.open(f, sealed[1:])
-			require.ErrorIs(t, err, errLabel, "another length")
+			refuses := func(l *labels, f *prf, sealed []byte, why string, args ...any) {
+				t.Helper()
+				got, err := l.open(f, sealed)
+				require.Equal(t, errLabel, err, append([]any{why}, args...)...)
+				require.Zero(t, got, "nothing of it is given")
+			}
+			refuses(l, testPRF("g"), sealed, "another identifier")
+			for _, half := range []int{tagSize, tagSize + secretSize - 1} {
+				other := *f
+				other[half] ^= 1
+				refuses(l, &other, sealed, "another secret")
+			}
+			for _, other := range []scope{newScope(sha256.Sum256([]byte("agreement")), 8), newScope([32]byte{}, 7)} {
+				refuses(newLabels(&other, class), f, sealed, "another scope")
+			}
+			for _, other := range []int{0, 64, 256, 1024} {
+				if other != class {
+					refuses(newLabels(&testScope, other), f, sealed, "another class")
+				}
+			}
+			for cut := range len(sealed) {
+				refuses(l, f, sealed[:cut], "cut to %d bytes", cut)
+			}
+			refuses(l, f, sealed[1:], "another beginning")
+			refuses(l, f, append(bytes.Clone(sealed), 0), "a byte more")
 			for bit := range len(sealed) * 8 {
 				sealed[bit/8] ^= 1 << (bit % 8)
-				_, err = l.open(f, sealed)
-				require.ErrorIs(t, err, errLabel, "bit %d flipped", bit)
+				refuses(l, f, sealed, "bit %d flipped", bit)
 				sealed[bit/8] ^= 1 << (bit % 8)
 			}
+			// Its parts do not go with those of another that the same secret has sealed.
+			other := l.seal(nil, f, testHeader(4), testID, append([]byte{7}, label...)[:max(n, 1)])
+			for _, at := range []int{headerSize, atSealedText} {
+				refuses(l, f, slices.Concat(sealed[:at], other[at:]), "another from byte %d on", at)
+				refuses(l, f, slices.Concat(other[:at], sealed[at:]), "another up to byte %d", at)
+			}
+			_, err = l.open(f, sealed)
+			require.NoError(t, err, "what was refused leaves nothing behind")
 		}
 	}
 }
@@ -78,10 +103,7 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 	f := testPRF("f")
 	const class = 64
 	l := newLabels(&testScope, class)
-	sealed := func(text []byte) []byte {
-		copy(l.space[atText:], text)
-		return l.sealText(nil, f, testHeader(1))
-	}
+	sealed := func(text []byte) []byte { return sealText(l, f, text) }
 	text := make([]byte, textHead+class)
 	copy(text, testID[:])
 	text[17], text[18], text[19] = 2, 'a', 'b'
@@ -98,19 +120,43 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 	require.ErrorIs(t, err, errLabel, "a length above the class")
 }
 
-// A ciphertext under a commitment that is not its own opens as far as
-// ChaCha20-Poly1305 can tell, and must not open.
+// sealText seals a text that no honest transmitter need have made.
+func sealText(l *labels, f *prf, text []byte) []byte {
+	sealed := make([]byte, sealedSize(l.class))
+	h := testHeader(1)
+	h.put(sealed)
+	copy(sealed[atSealedText:], text)
+	l.reserve(1)
+	l.put(0, f, sealed, text)
+	l.finish([]prf{*f}, sealed, 0)
+	return sealed
+}
+
+// A text under the stream of a commitment that is not its own must not open, nor give
+// away what it says.
 func TestCommitmentIsChecked(t *testing.T) {
 	f := testPRF("f")
-	l := newLabels(&testScope, 64)
-	sealed := l.sealText(nil, f, testHeader(1))
-	text := l.space[atText:]
-	foreign := make([]byte, commitmentSize)
-	forged := append(bytes.Clone(sealed[:headerSize]), foreign...)
-	forged = l.cipher(f, foreign).Seal(forged, zeroNonce[:], text, nil)
-	require.Len(t, forged, len(sealed))
-	_, err := l.open(f, forged)
-	require.ErrorIs(t, err, errLabel)
+	for _, class := range []int{64, 256, 1024} {
+		l := newLabels(&testScope, class)
+		a := l.seal(nil, f, testHeader(1), testID, []byte("label"))
+		b := l.seal(nil, f, testHeader(1), testID, []byte("other"))
+		got, err := l.open(f, slices.Concat(a[:headerSize], b[headerSize:atSealedText], a[atSealedText:]))
+		require.ErrorIs(t, err, errLabel, "the commitment of another label")
+		require.Zero(t, got)
+
+		// The text of a, masked as the foreign commitment wants it.
+		foreign := [commitmentSize]byte{1}
+		forged := slices.Concat(a[:headerSize], foreign[:], make([]byte, textHead+class))
+		putText(forged[atSealedText:], testID[:], []byte("label"))
+		l.point(0, f, &foreign)
+		l.run(1)
+		l.mask(0, forged[atSealedText:])
+		require.Len(t, forged, len(a))
+		got, err = l.open(f, forged)
+		require.ErrorIs(t, err, errLabel)
+		require.Zero(t, got)
+		require.Equal(t, []byte("label"), l.text[textHead:][:5], "as far as the stream can tell it is right")
+	}
 }
 
 // Two texts under one header are sealed with unrelated keys: who forgets to count
@@ -144,21 +190,33 @@ func TestTagAndLabelModel(t *testing.T) {
 	require.NoError(t, err)
 	for _, class := range []int{64, 256, 1024} {
 		l := newLabels(&testScope, class)
-		alias := l.alias(aliases, testID)
+		name := alias(aliases, testID)
 		block := make([]byte, 16)
 		aliases.Encrypt(block, testID[:])
-		require.Equal(t, block, alias[:])
-
-		got := l.seal([]byte("before"), f, header{alias, 7, opAdd}, testID, []byte("label"))
-		head := join(block, []byte{0, 0, 0, 0, 0, 0, 0, 7, 1})
-		text := join(testID[:], []byte{0, 5}, []byte("label"), make([]byte, class-5))
-		commitment := sha256.Sum256(join([]byte("H&C/c2\x00"), f[16:], testScope[:], head, text))
-		key := sha256.Sum256(join([]byte("H&C/k2\x00"), f[16:], commitment[:]))
-		aead, err := chacha20poly1305.New(key[:])
-		require.NoError(t, err)
-		require.Equal(t, aead.Seal(join([]byte("before"), head, commitment[:]), make([]byte, 12), text, nil), got)
+		require.Equal(t, block, name[:])
+		got := l.seal([]byte("before"), f, header{name, 7, opAdd}, testID, []byte("label"))
+		require.Equal(t, join([]byte("before"), modelLabel(f, name, 7, testID, []byte("label"), class)), got)
 	}
-	require.Equal(t, 55, len(newLabels(&testScope, 64).key), "one block of SHA-256 with its padding")
+}
+
+// modelLabel seals a label piece by piece.
+func modelLabel(f *prf, name [16]byte, sequence uint64, id uuid.UUID, label []byte, class int) []byte {
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	head := join(name[:], binary.BigEndian.AppendUint64(nil, sequence), []byte{1})
+	text := join(id[:], binary.BigEndian.AppendUint16(nil, uint16(len(label))), label, make([]byte, class-len(label)))
+	first := sha256.Sum256(join([]byte("HC/c2"), f[16:], head, text[:18]))
+	second := sha256.Sum256(text[18:])
+	commitment := sha256.Sum256(join(first[:], second[:]))
+	salt := sha256.Sum256(join([]byte("H&C/s2\x00"), testScope[:]))
+	var stream []byte
+	for i := byte(0); len(stream) < len(text); i++ {
+		block := sha256.Sum256(join([]byte("HC/k2"), salt[:10], []byte{i}, f[16:], commitment[:]))
+		stream = append(stream, block[:]...)
+	}
+	for i := range text {
+		text[i] ^= stream[i]
+	}
+	return join(head, commitment[:], text)
 }
 
 func tagBytes(t tag) []byte { return t[:] }
@@ -173,9 +231,13 @@ func TestLabelRoomIsCleared(t *testing.T) {
 	require.Equal(t, want, l.seal(nil, f, testHeader(1), testID, []byte("b")))
 	opened, err := l.open(f, want)
 	require.NoError(t, err)
+	commitments := l.commitments
 	l.close()
 	require.Equal(t, []byte("b"), opened.label, "what was opened is a copy")
-	require.True(t, zero(l.space) && zero(l.key[:]))
+	require.True(t, zero(l.text))
+	for _, half := range slices.Concat(l.parts, l.hashes, commitments, l.counters, l.stream) {
+		require.Zero(t, half)
+	}
 }
 
 // The bytes of tags and sealed labels are part of the protocol: a change here
@@ -187,5 +249,5 @@ func TestTagAndLabelKnownAnswer(t *testing.T) {
 	sum := sha256.Sum256(sealed)
 	require.Equal(t, "7117fff2d0fd294462b3c802b7cb8753", hex.EncodeToString(t0[:]))
 	require.Equal(t, "c53b61aad48644854be750ec1cf1cfc5", hex.EncodeToString(t1[:]))
-	require.Equal(t, "b08e9616c20620f349d9a2370ad37f748ee8055743a3bdb96020153b48d4d5b3", hex.EncodeToString(sum[:]))
+	require.Equal(t, "c2063953292f88a418fd90ca26d81c0930f74897a1710e0a8c79331a34166cad", hex.EncodeToString(sum[:]))
 }

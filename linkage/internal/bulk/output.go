@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
+	"github.com/hueandcry/hueandcry/linkage/internal/pairs"
 )
 
 // Output is the value of the function for an item.
@@ -38,7 +39,7 @@ func (h *hasher) outputs(v []gf128.Element, w gf128.Element, items []Item) []Out
 	}
 	out := h.out[:len(items)]
 	if len(out) > 0 {
-		hashPairs(out, h.in[:2*len(items)])
+		pairs.Hash(out, h.in[:2*len(items)])
 	}
 	return out
 }

@@ -238,11 +238,11 @@ func (l *labels) finish(fs []prf, sealed []byte, apart int) {
 	}
 }
 
-// putText makes a text. There must be zeros, and the label of at most the size class.
+// putText makes a text. The label must be at most of the size class.
 func putText(text, id, label []byte) {
 	copy(text, id[:])
 	binary.BigEndian.PutUint16(text[16:], uint16(len(label)))
-	copy(text[textHead:], label)
+	clear(text[textHead+copy(text[textHead:], label):])
 }
 
 // seal appends a sealed label to dst. The label must be at most of the size class.

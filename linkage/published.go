@@ -56,7 +56,7 @@ func (r *receiver) readRecords(ctx context.Context) error {
 }
 
 // index finds records by the heads of their tags. An honest transmitter's are uniform, so
-// that of the values that their highest bits can have, 8 to 16 times as many as there are
+// that of the values that their highest bits can have, 16 to 32 times as many as there are
 // tags, few are there: most tags that nobody has published end at the one look into memory
 // that this takes. Others are searched for among the few that begin alike.
 type index struct {
@@ -69,7 +69,7 @@ type index struct {
 // makeIndex makes the index; n must not be above most.
 func (p *published) makeIndex() {
 	size := bits.Len(uint(p.n))
-	x := index{fineBits: size + 3, coarseBits: max(size-4, 0)}
+	x := index{fineBits: size + 4, coarseBits: max(size-4, 0)}
 	x.there = make([]uint64, 1<<max(x.fineBits-6, 0))
 	x.starts = make([]uint32, 1+1<<x.coarseBits)
 	next, i := 0, 0
@@ -91,7 +91,7 @@ func (p *published) makeIndex() {
 }
 
 // mayHave gives 1 if a tag with the given head may be there, and 0 if it surely is not, which
-// it says of all but one in 8 to 16 of those that are not.
+// it says of all but one in 16 to 32 of those that are not.
 func (x *index) mayHave(head uint64) int {
 	fine := head >> (64 - x.fineBits)
 	return int(x.there[fine/64] >> (fine % 64) & 1)

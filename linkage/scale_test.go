@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage/internal/wire"
 )
 
 // Benchmarks at the size of a bulk session, in nanoseconds for one account or
@@ -147,24 +148,25 @@ func BenchmarkSeal(b *testing.B) {
 }
 
 func BenchmarkIndex(b *testing.B) {
-	p := benchPublished(benchOutputs(scale))
+	p := benchPublished(benchOutputs(scale), 0)
 	for b.Loop() {
 		p.makeIndex()
 	}
 	perItem(b)
 }
 
-func benchPublished(outputs []prf) published {
+func benchPublished(outputs []prf, class int) published {
 	tags := make([]tag, len(outputs))
 	for i := range outputs {
 		tags[i] = outputs[i].tag(0)
 	}
 	slices.SortFunc(tags, func(a, b tag) int { return slices.Compare(a[:], b[:]) })
-	p := published{size: tagSize, per: 1 << 16, n: len(tags)}
+	p := published{size: recordSize(class), n: len(tags)}
+	p.per = wire.MaxBody / p.size
 	for part := range slices.Chunk(tags, p.per) {
-		var piece []byte
-		for _, t := range part {
-			piece = append(piece, t[:]...)
+		piece := make([]byte, len(part)*p.size)
+		for i, t := range part {
+			copy(piece[i*p.size:], t[:])
 		}
 		p.pieces = append(p.pieces, piece)
 	}
@@ -174,14 +176,18 @@ func benchPublished(outputs []prf) published {
 // BenchmarkLookUp looks for as many tags as there are published, of which none is.
 func BenchmarkLookUp(b *testing.B) {
 	all := benchOutputs(2 * scale)
-	r := &receiver{session: benchSession(0), book: newBook(false), records: benchPublished(all[scale:])}
-	for _, value := range all[:scale] {
-		r.book.items.push(item(value))
+	for _, class := range []int{0, 64} {
+		b.Run(strconv.Itoa(class), func(b *testing.B) {
+			r := &receiver{session: benchSession(class), book: newBook(false), records: benchPublished(all[scale:], class)}
+			for _, value := range all[:scale] {
+				r.book.items.push(item(value))
+			}
+			r.records.makeIndex()
+			b.ResetTimer()
+			for b.Loop() {
+				require.Empty(b, r.look(0, scale).hits)
+			}
+			perItem(b)
+		})
 	}
-	r.records.makeIndex()
-	b.ResetTimer()
-	for b.Loop() {
-		require.Empty(b, r.look(0, scale).hits)
-	}
-	perItem(b)
 }

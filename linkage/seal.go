@@ -168,17 +168,32 @@ func (s *sealing) compare(a, b entry) int {
 }
 
 // records seals what arrange has given, and hands it on in order: batches of so many
-// records, the last of fewer. What emit is given is its own.
+// records, the last of fewer. What emit is given is its own until it returns.
 func (s *sealing) records(ctx context.Context, arranged []entry, batch int, emit func([]byte) error) error {
 	c := newCrew(ctx, func() {})
+	used := make(chan []byte, 4*s.workers) // buffers; the system is slow to find new memory
 	pipeline(c, s.workers, func() (func() ([]byte, error), error) {
 		if len(arranged) == 0 {
 			return nil, nil
 		}
 		part := arranged[:min(batch, len(arranged))]
 		arranged = arranged[len(part):]
-		return func() ([]byte, error) { return s.seal(part), nil }, nil
-	}, emit, nil)
+		return func() ([]byte, error) {
+			var buf []byte
+			select {
+			case buf = <-used:
+			default:
+			}
+			return s.seal(buf, part), nil
+		}, nil
+	}, func(b []byte) error {
+		err := emit(b)
+		select {
+		case used <- b:
+		default:
+		}
+		return err
+	}, nil)
 	return c.wait()
 }
 
@@ -199,10 +214,10 @@ func (p *publisher) record(f *prf, nth uint32, signal *Flagged) []byte {
 // processor waits for many at once.
 const sealRun = 64
 
-// seal makes the records of a run of entries.
-func (s *sealing) seal(part []entry) []byte {
+// seal makes the records of a run of entries, in a buffer if that is large enough.
+func (s *sealing) seal(buf []byte, part []entry) []byte {
 	size := recordSize(s.class)
-	out := make([]byte, len(part)*size)
+	out := slices.Grow(buf[:0], len(part)*size)[:len(part)*size]
 	if s.class == 0 {
 		for i := range part {
 			binary.BigEndian.PutUint64(out[i*size:], part[i].head)

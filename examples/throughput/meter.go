@@ -25,23 +25,13 @@ func unit() time.Duration {
 	return shortest
 }
 
-const (
-	// moreGarbage is how much garbage there may be, in hundredths of what is in use.
-	// Go's default of 100 would let the process grow to twice what it needs. To look
-	// twice as often costs next to nothing here, for what is in use has hardly a
-	// pointer in it.
-	moreGarbage = 50
-	// memoryGoal is the size of the process from which on garbage is collected as often
-	// as it takes to stay below: a hundred million accounts are to fit in 24 GiB.
-	memoryGoal = 20 << 30
-)
+// memoryGoal is the size of the process from which on garbage is collected as often as it
+// takes to stay below: a hundred million accounts are to fit in 24 GiB.
+const memoryGoal = 20 << 30
 
 // frugal sets the garbage collector to what suits a program whose peak of memory is
 // measured, and returns what sets it back.
 func frugal() (back func()) {
-	percent, limit := debug.SetGCPercent(moreGarbage), debug.SetMemoryLimit(memoryGoal)
-	return func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-	}
+	limit := debug.SetMemoryLimit(memoryGoal)
+	return func() { debug.SetMemoryLimit(limit) }
 }

@@ -5,27 +5,27 @@ type Table uint8
 
 // The tables. Their rows are described in package watch.
 const (
-	Generations Table = 1 + iota // functions under which identifiers are enrolled
-	Enrolments                   // keyed tags of enrolled identifiers
-	Holdings                     // which of these an account has
-	Cursors                      // how far feeds have been followed
-	Kept                         // records about nobody here yet, sealed
-	Aliases                      // signals as feeds name them
-	Matches                      // signals about accounts
-	Undecided                    // accounts whose matches have changed
-	Expiries                     // when matches run out
-	Decisions                    // append-only
-	Outbox                       // changes that are still to be handed on
-	Rechecks                     // checks that are owed
-	Signals                      // that a transmitter reports
-	About                        // whom they are about
-	Ordinals                     // how many signals an identifier has had
-	Unpublished                  // signals that are to go into the next batch
-	Heads                        // the ends of feeds
-	Batches                      // of feeds, sealed
-	Budgets                      // counters with caps
-	SessionRecords               // signed by both sides
-	OptOuts                      // users who have opted out of a purpose
+	Generations    Table = 1 + iota // functions under which identifiers are enrolled
+	Enrolments                      // keyed tags of enrolled identifiers
+	Holdings                        // which of these an account has
+	Cursors                         // how far feeds have been followed
+	Kept                            // records about nobody here yet, sealed
+	Aliases                         // signals as feeds name them
+	Matches                         // signals about accounts
+	Undecided                       // accounts whose matches have changed
+	Expiries                        // when matches run out
+	Decisions                       // append-only
+	Outbox                          // changes that are still to be handed on
+	Rechecks                        // checks that are owed
+	Signals                         // that a transmitter reports
+	About                           // whom they are about
+	Ordinals                        // how many signals an identifier has had
+	Unpublished                     // signals that are to go into the next batch
+	Heads                           // the ends of feeds
+	Batches                         // of feeds, sealed
+	Budgets                         // counters with caps
+	SessionRecords                  // signed by both sides
+	OptOuts                         // users who have opted out of a purpose
 	tableEnd
 )
 

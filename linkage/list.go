@@ -7,8 +7,8 @@ import (
 
 // most is the most things of one sort that a session can number: the accounts or
 // signals, the identifiers, the further holdings of identifiers, the records. Numbers
-// have 32 bits, and the one past the last must have some too; and they are used as int.
-const most = math.MaxInt & (1<<32 - 2)
+// have 32 bits, and there must be some for the run that goes beyond; and they are used as int.
+const most = math.MaxInt&(1<<32-2) - intakeRun
 
 // list is a sequence that grows by chunks, so that growing it neither copies what is
 // there nor needs room for it twice. Where T has no pointers, the garbage collector
@@ -59,7 +59,9 @@ func (l *list[T]) cut(n int) {
 			l.chunks[at] = chunk[:keep]
 		}
 	}
-	l.chunks = l.chunks[:(n+chunkLen-1)>>chunkBits]
+	keep := (n + chunkLen - 1) >> chunkBits
+	clear(l.chunks[keep:]) // or their memory would stay
+	l.chunks = l.chunks[:keep]
 }
 
 // at gives the place of the i-th, which stays where it is from the first chunk's end

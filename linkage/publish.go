@@ -172,7 +172,7 @@ func (s *session) collectSignals(ctx context.Context, g *signals, given Source[F
 	in := s.newIntake(g.book, g.names, func(signal int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID was given before", signal)}
 	})
-	err := in.end(s.readSignals(ctx, in, g, given))
+	err := in.end(ctx, s.readSignals(ctx, in, g, given))
 	if s.sum.Records = g.book.len(); s.cfg.Agreement.LabelBytes > 0 {
 		s.sum.Records = g.book.held
 	}

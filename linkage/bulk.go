@@ -219,7 +219,7 @@ func (d *byChunk) gather(buf []item, all *list[item], c int) (_ bulk.Segments, r
 	if d.order == nil {
 		return all.chunks, nil
 	}
-	buf = slices.Grow(buf[:0], d.start[c+1]-d.start[c])
+	buf = slices.Grow(buf[:0], d.most()) // once: a smaller one would go without having been overwritten
 	for _, i := range d.order[d.start[c]:d.start[c+1]] {
 		buf = append(buf, *all.at(i))
 	}

@@ -94,7 +94,10 @@ func (in *intake) admit(ctx context.Context, ref string, ids []hashing.Identifie
 
 // end ends the intake, which came to an error or to its end. It gives the error that came
 // first.
-func (in *intake) end(err error) error {
+func (in *intake) end(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // and nobody is to be told of anything else
+	}
 	if before := in.settle(); before != nil {
 		err = before
 	}

@@ -7,8 +7,8 @@ import (
 
 // most is the most things of one sort that a session can number: the accounts or
 // signals, the identifiers, the further holdings of identifiers, the records. Numbers
-// have 32 bits, and the one past the last must have some too; and they are used as int.
-const most = math.MaxInt & (1<<32 - 2)
+// have 32 bits, and there must be some for the run that goes beyond; and they are used as int.
+const most = math.MaxInt&(1<<32-2) - intakeRun
 
 // list is a sequence that grows by chunks, so that growing it neither copies what is
 // there nor needs room for it twice. Where T has no pointers, the garbage collector
@@ -59,7 +59,9 @@ func (l *list[T]) cut(n int) {
 			l.chunks[at] = chunk[:keep]
 		}
 	}
-	l.chunks = l.chunks[:(n+chunkLen-1)>>chunkBits]
+	keep := (n + chunkLen - 1) >> chunkBits
+	clear(l.chunks[keep:]) // or their memory would stay
+	l.chunks = l.chunks[:keep]
 }
 
 // at gives the place of the i-th, which stays where it is from the first chunk's end
@@ -132,12 +134,14 @@ func (t *texts) from(start uint64) textWalk {
 // touch reads all of a text of at most so many bytes, one of its length at least, in steps
 // of a cache line.
 func (t *texts) touch(start uint64, most int) (some byte) {
-	b, at := t.blocks[start>>32], int(start&(1<<32-1))
-	end := len(b) - 1
-	for step := 0; step < most; step += 64 {
-		some ^= b[min(at+step, end)]
+	b := t.blocks[start>>32][uint32(start):]
+	if len(b) > most {
+		b = b[:most]
 	}
-	return some ^ b[min(at+most-1, end)]
+	for at := 0; at < len(b); at += 64 {
+		some ^= b[at]
+	}
+	return some ^ b[len(b)-1]
 }
 
 type textWalk struct {

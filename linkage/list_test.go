@@ -3,6 +3,7 @@ package linkage
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,9 +34,12 @@ func TestListAndTexts(t *testing.T) {
 		want = append(want, run...)
 	}
 	for _, n := range []int{len(want), 3 * chunkLen, 3*chunkLen - 1, chunkLen + 1, chunkLen, 5, 0} {
-		behind := joined.chunks
+		behind := slices.Clone(joined.chunks)
 		joined.cut(n)
 		require.Equal(t, n, joined.len())
+		for _, chunk := range joined.chunks[len(joined.chunks):cap(joined.chunks)] {
+			require.Nil(t, chunk, "memory that is not given back")
+		}
 		for i, chunk := range behind {
 			for j, v := range chunk[:cap(chunk)][:len(chunk)] {
 				if at := i*chunkLen + j; at >= n {

@@ -33,7 +33,7 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 	for _, c := range records {
 		f := testPRF(c.about)
 		name := f.tag(c.j)
-		b := newLabels(&testScope, class).seal(bytes.Clone(name[:]), f, header{[16]byte{c.id}, c.sequence, c.op}, uuid.UUID{c.id}, []byte(c.label))
+		b := newLabels(&testScope, class).seal(bytes.Clone(name[:]), f, &content{uuid.UUID{c.id}, c.sequence, c.op, []byte(c.label)})
 		if c.spoilt {
 			b[len(b)-1] ^= 1
 		}
@@ -157,7 +157,7 @@ func TestLookUpMany(t *testing.T) {
 			s := MatchedSignal{Kinds: []hashing.Kind{hashing.Phone}, Places: []int{int(i % 5)}}
 			if class > 0 {
 				s.ID, s.Sequence, s.Label = uuid.UUID{byte(i >> 16), byte(i >> 8), byte(i), 1}, uint64(i), []byte(ref)
-				all = append(all, l.seal(name[:], value, header{sequence: s.Sequence, op: opAdd}, s.ID, s.Label))
+				all = append(all, l.seal(name[:], value, &content{s.ID, s.Sequence, opAdd, s.Label}))
 			} else {
 				all = append(all, name[:])
 			}

@@ -2,9 +2,6 @@ package linkage
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -87,7 +84,6 @@ type publisher struct {
 	public  []byte
 	bases   []byte
 	servers map[hashing.Kind]*oprf.Server
-	aliases cipher.Block
 	signals *signals
 	outputs []prf // by item
 	records []byte
@@ -96,8 +92,7 @@ type publisher struct {
 // keys derives the epoch's key and tweaks it for each kind. The tweaked key's
 // evaluation of the generator spares the receiver two of three multiplications.
 func (p *publisher) keys(ctx context.Context) error {
-	var err error
-	if p.aliases, err = p.aliasKey(); err != nil || p.inBulk() {
+	if err := p.cfg.needsKey(); err != nil || p.inBulk() {
 		return err
 	}
 	seed := [32]byte(p.cfg.Key.Secret("linkage/ec/v2/"+hex.EncodeToString(p.scope[:]), 32))
@@ -123,18 +118,13 @@ func (p *publisher) keys(ctx context.Context) error {
 
 var errNoKey = errors.New("the transmitter has no Key")
 
-// aliasKey derives the key of the aliases, as it is in this agreement and epoch.
-func (s *session) aliasKey() (cipher.Block, error) {
-	if s.cfg.Key.IsZero() {
-		return nil, &Error{Code: ErrInput, cause: errNoKey}
+// needsKey refuses a transmitter without its key. That goes for "vole" too, where only a
+// State is sealed under it: a caller changes one word of the agreement, and nothing else.
+func (c *Config) needsKey() error {
+	if c.Key.IsZero() {
+		return &Error{Code: ErrInput, cause: errNoKey}
 	}
-	key := s.cfg.Key.Secret("linkage/alias/v2/"+hex.EncodeToString(s.scope[:]), 16)
-	defer clear(key)
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, &Error{Code: ErrInternal, cause: err}
-	}
-	return block, nil
+	return nil
 }
 
 // signals are what a transmitter says and about whom, as they were collected: by
@@ -142,8 +132,8 @@ func (s *session) aliasKey() (cipher.Block, error) {
 // place says that it is the so-manieth about its item.
 type signals struct {
 	*book
-	// names holds ID ‖ sequence ‖ label of each, the ID being its name: together, for
-	// sealing needs all of one, and comes by in no order.
+	// names holds the text of each as it will be sealed, but for the zeros, and begins
+	// with its name, the ID: together, for sealing needs all of one, and comes by in no order.
 	names *names
 }
 
@@ -172,7 +162,7 @@ func (s *session) collectSignals(ctx context.Context, g *signals, given Source[F
 	in := s.newIntake(g.book, g.names, func(signal int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("signal %d: its ID was given before", signal)}
 	})
-	err := in.end(s.readSignals(ctx, in, g, given))
+	err := in.end(ctx, s.readSignals(ctx, in, g, given))
 	if s.sum.Records = g.book.len(); s.cfg.Agreement.LabelBytes > 0 {
 		s.sum.Records = g.book.held
 	}
@@ -199,9 +189,8 @@ func (s *session) readSignals(ctx context.Context, in *intake, g *signals, given
 		if class == 0 { // a tag alone says nothing of the signal
 			addText(&g.names.texts, f.ID[:])
 		} else {
-			var sequence [8]byte
-			binary.BigEndian.PutUint64(sequence[:], f.Sequence)
-			addText(&g.names.texts, f.ID[:], sequence[:], f.Label)
+			middle := textMiddle(f.Sequence, opAdd, len(f.Label))
+			addText(&g.names.texts, f.ID[:], middle[:], f.Label)
 		}
 		g.names.hashes.push(maphash.Bytes(g.names.seed, f.ID[:]))
 		if err := in.admit(ctx, f.Ref, f.Identifiers); err != nil {
@@ -242,8 +231,7 @@ func (p *publisher) evaluate(from, to int) error {
 
 // sealing makes records from values of the function, which go by item.
 func (p *publisher) sealing(values []prf, workers int) *sealing {
-	return &sealing{signals: p.signals, outputs: values, scope: p.scope, class: p.cfg.Agreement.LabelBytes,
-		aliases: p.aliases, workers: workers}
+	return &sealing{signals: p.signals, outputs: values, scope: p.scope, class: p.cfg.Agreement.LabelBytes, workers: workers}
 }
 
 // seal makes all records and keeps them.

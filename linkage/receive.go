@@ -96,7 +96,7 @@ func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error 
 	in := r.newIntake(r.book, r.refs, func(account int) error {
 		return &Error{Code: ErrInput, cause: fmt.Errorf("account %d: its Ref was given before", account)}
 	})
-	err := in.end(r.readAccounts(ctx, in, accounts))
+	err := in.end(ctx, r.readAccounts(ctx, in, accounts))
 	r.refs.close()
 	r.book.close()
 	r.sum.Identifiers = r.book.len()

@@ -39,10 +39,11 @@ func repeats(hashes *list[uint64], n int, f func(same []uint32)) {
 		*at++
 		number++
 	})
-	slots := make([]uint32, 1<<bits.Len(uint(2*most)))
+	slots := make([]uint32, 1<<bits.Len(2*uint(most)))
 	var same []uint32
 	for b := range len(starts) - 2 {
 		bucket := spread[starts[b]:starts[b+1]]
+		slots := slots[:1<<bits.Len(uint(2*len(bucket)))] // of which most are few
 		clear(slots)
 		if !anyTwice(bucket, slots) {
 			continue

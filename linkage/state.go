@@ -37,7 +37,7 @@ func OpenState(cfg Config, from io.ReaderAt) (*State, error) {
 		return nil, err
 	}
 	p := &publisher{session: newSession(cfg, Transmitter, epoch)}
-	if p.aliases, err = p.aliasKey(); err != nil {
+	if err := cfg.needsKey(); err != nil {
 		return nil, failure(context.Background(), roundSetup, err)
 	}
 	file, err := newStateReader(from, cfg.Key, &p.scope)

@@ -14,7 +14,7 @@ const (
 	MaxItems = 1 << 40
 
 	// chunkItems is the number of items in a chunk on average, at most. A chunk costs
-	// 0.8 MB and some 40 ms whatever its size, so they should not be smaller; its vectors
+	// 0.8 MB and some 25 ms whatever its size, so they should not be smaller; its vectors
 	// leave the nearer caches, so they should not be larger.
 	chunkItems = 1 << 20
 

@@ -39,9 +39,9 @@ type Receiver struct {
 
 // NewReceiver begins a chunk with the items that belong there, all different: at most
 // [Params.Capacity], else it panics. Put is called in the last step with the function's
-// values, as by [Chunk.Evaluate]; it may overwrite the items that they are of. The session id must be new for every try at every
-// chunk, and the same on both sides; rand is a source of secret random bytes; memory may be
-// nil.
+// values, as by [Chunk.Evaluate]; it may overwrite the items that they are of. The session id
+// must be new for every try at every chunk, and the same on both sides; rand is a source of
+// secret random bytes; memory may be nil.
 func NewReceiver(p Params, salt *Salt, sid [32]byte, items Segments, put func(from int, out []Output), rand io.Reader, memory *Memory) *Receiver {
 	if items.len() > p.capacity {
 		panic("bulk: more items than the chunk takes")

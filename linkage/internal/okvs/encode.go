@@ -27,17 +27,20 @@ func (s *Space) Clear() {
 	clear(s.values[:cap(s.values)])
 }
 
-func (s *Space) take(n int) *Space {
+// take gives room for n keys, and in a space that is used again at once for the most that there
+// may be: what is too small would go without having been overwritten.
+func (s *Space) take(n, most int) *Space {
 	if s == nil {
-		s = new(Space)
+		s, most = new(Space), n
 	}
-	s.rows, s.keys, s.values = resize(s.rows, n), resize(s.keys, n), resize(s.values, n)
+	s.rows, s.keys, s.values = resize(s.rows, n, most), resize(s.keys, n, most), resize(s.values, n, most)
 	return s
 }
 
-func resize[T any](s []T, n int) []T {
+func resize[T any](s []T, n, most int) []T {
 	if cap(s) < n {
-		return make([]T, n)
+		clear(s[:cap(s)])
+		s = make([]T, most)
 	}
 	return s[:n]
 }
@@ -60,7 +63,7 @@ func (m *Matrix) Encode(vector []gf128.Element, n int, source Source, space *Spa
 		panic("okvs: more keys than the store is for")
 	}
 	workers = max(1, min(workers, n/batch))
-	space = space.take(n)
+	space = space.take(n, m.p.keys)
 	start := m.sort(space, n, source, workers)
 
 	var next atomic.Int64

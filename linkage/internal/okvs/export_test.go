@@ -30,7 +30,7 @@ func LoadAbove(n, bins, load int, depth float64) float64 {
 // Peel returns how many rows were left in the core of a store of one bin, and
 // how many of them were set aside.
 func (m *Matrix) Peel(keys []Key) (core, gap int) {
-	s, space := newSolver(m), new(Space).take(len(keys))
+	s, space := newSolver(m), new(Space).take(len(keys), len(keys))
 	m.sort(space, len(keys), func(from int, some []Key, _ []gf128.Element) { copy(some, keys[from:]) }, 1)
 	s.rows, s.keys, s.values = space.rows, space.keys, space.values
 	s.peel(make([]gf128.Element, m.p.sparse))

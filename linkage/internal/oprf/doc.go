@@ -28,8 +28,8 @@
 // RFC 9497: sections 2.2 (proofs, with the server's shortcut of 2.2.1), 3.2 (keys),
 // 3.3 (the three modes) and 4.1 (the suite). RFC 9380 section 5.3.1: expansion of
 // messages. RFC 9496 section 4.3: encoding, decoding and derivation of elements. The
-// arithmetic below that, and every multiplication by a secret scalar but one (see
-// table), is that of filippo.io/edwards25519.
+// arithmetic is that of package ristretto: it has the multiplication by a secret scalar in
+// tables and lanes of its own, and the rest from filippo.io/edwards25519.
 //
 // # Time
 //

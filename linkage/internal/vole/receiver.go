@@ -8,8 +8,8 @@ import (
 	"github.com/hueandcry/hueandcry/linkage/internal/gf128"
 )
 
-// Receiver is the party that ends with A and C, once [Receiver.Finish] is called. Make it with [NewReceiver]. It is for one
-// session and one goroutine at a time.
+// Receiver is the party that ends with A and C, once [Receiver.Finish] is called. Make it with
+// [NewReceiver]. It is for one session and one goroutine at a time.
 type Receiver struct {
 	// Workers is the number of goroutines for the long steps; none outlives its step.
 	// Zero counts as one. The results do not depend on it.
@@ -62,7 +62,7 @@ func (r *Receiver) Finish(v []gf128.Element) (a []gf128.Element) {
 	case len(v) != p.length:
 		panic("vole: a vector of another length")
 	}
-	code, workers := newCode(r.seed, p.noise()-p.inner), (r.Workers+1)/2
+	code, workers := newCode(r.seed, p.noise()-p.inner), max(1, r.Workers/2)
 	half := r.a[p.inner:] // the second, of no use when A is there
 	var wait sync.WaitGroup
 	if r.Workers > 1 {

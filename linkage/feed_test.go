@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -362,3 +364,8 @@ func TestPaddedCount(t *testing.T) {
 		require.LessOrEqual(t, p, linkage.MaxRecords)
 	}
 }
+
+// noHash says that Ed25519 signs the message itself.
+const noHash = crypto.Hash(0)
+
+func sha256Of(b []byte) [32]byte { return sha256.Sum256(b) }

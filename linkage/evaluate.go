@@ -53,7 +53,7 @@ func parseRequest(a *Agreement, request []byte) (groups []group, n int, err erro
 	case request[0] != evaluationVersion:
 		return nil, 0, &Error{Code: ErrVersion}
 	case len(request) > 1+len(a.Kinds)*groupHead+MaxEvaluation*oprf.ElementSize:
-		return nil, 0, &Error{Code: ErrFrame}
+		return nil, 0, limit("MaxEvaluation", int64(len(request)/oprf.ElementSize), MaxEvaluation)
 	}
 	last := hashing.Kind(0)
 	for rest := request[1:]; len(rest) > 0; {

@@ -310,7 +310,8 @@ func (b *Blinding) Finish(answer []byte, k *Keeper) ([]Kept, error) {
 		}
 		rest = rest[n+oprf.ProofSize:]
 		for i, at := range g.places {
-			out[at] = keep.keep((*prf)(outputs[i][:]), keep.itemToken(&o.items[at]))
+			keep.keep(&out[at], (*prf)(outputs[i][:]))
+			out[at].Token = keep.itemToken(&o.items[at])
 		}
 		clear(outputs)
 	}

@@ -111,9 +111,10 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 	a := About{Kind: id.Kind(), Token: kept.itemToken(&x)}
 	f, err := o.live.evaluate(id.Kind(), &x)
 	for slot := 0; err == nil; slot++ {
-		hidden := kept.hide(&f)
+		a.Values = append(a.Values, f[:]...)
 		clear(f[:])
-		a.Values = append(a.Values, hidden[:]...)
+		own := (*prf)(a.Values[slot*len(f):])
+		kept.hide((*[32]byte)(own), own)
 		if slot+1 == len(o.generations) {
 			return a, nil
 		}

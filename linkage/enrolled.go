@@ -22,7 +22,7 @@ func Enrol(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Accou
 	if err != nil {
 		return nil, Summary{}, err
 	}
-	e := &enrolled{refs: r.refs, book: r.book, epoch: r.epoch, generation: liveGeneration(&r.scope), matches: r.matches}
+	e := &enrolled{refs: r.refs, book: r.book, generation: liveGeneration(&r.scope), matches: r.matches}
 	if r.inBulk() {
 		e.generation = baseGeneration(&r.scope, &r.bulk.coin)
 	}
@@ -39,13 +39,9 @@ type Enrolment struct {
 type enrolled struct {
 	refs       *names
 	book       *book
-	epoch      uint32
 	generation GenerationID
 	matches    []Match
 }
-
-// Epoch is the epoch of the session.
-func (e *Enrolment) Epoch() uint32 { return e.of().epoch }
 
 // Generation is what the identifiers were enrolled under: the live generation of the epoch
 // under "ec", and under "vole" the session's own.

@@ -120,8 +120,8 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 
 // Record makes a record of the feed, with keeper and what Values has given under it: 85 bytes,
 // the agreement's LabelBytes and 32 for each identifier and slot, and for a Retract, which has
-// neither label nor identifiers, 26 bytes. The same is the same record, byte for byte. A
-// Revise must be about the same identifiers as the Add, each with its Nth.
+// neither label nor identifiers, 26 bytes. The same is the same record, byte for byte;
+// whatever is said anew needs a higher sequence. A Revise must be about the same identifiers as the Add, each with its Nth.
 //
 // Errors are [*Error]: [ErrInput] for an unknown operation, a nil ID, a sequence of 2^63 or
 // more, no identifier or one twice, or more than [MaxIdentifiers]; [ErrLimit] for a label

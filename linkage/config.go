@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"context"
 	"crypto"
 	"fmt"
 	"io"
@@ -27,8 +28,8 @@ type Config struct {
 	// signs the opening of the session, so that whoever ends TLS in front of a
 	// service cannot pose as it.
 	Signer crypto.Signer
-	// Key is the transmitter's secret from which the key of every epoch is derived;
-	// the receiver leaves it zero. Under "ec", sessions of one agreement and epoch with
+	// Key is the transmitter's secret from which the key of every epoch is derived, or that
+	// of one epoch, see [Ratchet]; the receiver leaves it zero. Under "ec", sessions of one agreement and epoch with
 	// the same Key give the same tags; under "vole" each enrolment has tags of its own.
 	Key hashing.Key
 	// OptOut is asked before an account is used, where the agreement's purpose is
@@ -47,6 +48,11 @@ type Config struct {
 	// it. An [os.File] will do. It is written from its start and should be empty: what an
 	// earlier session left there is lost at the beginning of this one.
 	State io.WriterAt
+	// Admit, if set, is asked by the transmitter when the receiver has said how many
+	// identifiers it enrols, under "vole" as [Encodable] counts them, and before anything is
+	// evaluated. An error ends the session; the peer is told of a limit. It is not asked again
+	// for a session that goes on.
+	Admit func(ctx context.Context, identifiers int64) error
 	// Resume, if set, lets a bulk session that broke off go on with the next call.
 	Resume *Resume
 	// Progress, if set, is told from time to time how far the session is. It is

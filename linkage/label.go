@@ -12,21 +12,16 @@ import (
 	"github.com/hueandcry/hueandcry/linkage/internal/pairs"
 )
 
-// operation is what a record does; single sessions only add.
-type operation byte
-
-const opAdd operation = 1
-
 // content is what a sealed label says.
 type content struct {
 	id       uuid.UUID
 	sequence uint64
-	op       operation
+	op       Operation
 	label    []byte
 }
 
 // textMiddle gives what stands between ID and label in a text.
-func textMiddle(sequence uint64, op operation, size int) (b [textHead - 16]byte) {
+func textMiddle(sequence uint64, op Operation, size int) (b [textHead - 16]byte) {
 	binary.BigEndian.PutUint64(b[:], sequence)
 	b[8] = byte(op)
 	binary.BigEndian.PutUint16(b[9:], uint16(size))
@@ -275,7 +270,7 @@ func (l *labels) open(f *prf, sealed []byte) (content, error) {
 	if n > l.class || !zero(text[textHead+n:]) {
 		return content{}, errLabel
 	}
-	return content{uuid.UUID(text[:16]), binary.BigEndian.Uint64(text[16:]), operation(text[24]),
+	return content{uuid.UUID(text[:16]), binary.BigEndian.Uint64(text[16:]), Operation(text[24]),
 		append(make([]byte, 0, n), text[textHead:][:n]...)}, nil
 }
 

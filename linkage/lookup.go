@@ -99,7 +99,7 @@ func (r *receiver) hear(f *findings, l *labels, item uint32, sealed []byte) {
 	} else {
 		secret := r.book.value(item)
 		for j, ok := uint32(1), true; ok; j++ {
-			if o, err := l.open(secret, sealed); err != nil || o.op != opAdd {
+			if o, err := l.open(secret, sealed); err != nil || o.op != Add {
 				// Under a tag that only the holder of the key can make: its fault.
 				f.unreadable++
 			} else {

@@ -16,7 +16,7 @@ import (
 )
 
 func contentOf(owner uint32, label []byte) *content {
-	return &content{uuid.UUID{byte(owner + 1), 15: 7}, uint64(owner)<<8 + 5, opAdd, label}
+	return &content{uuid.UUID{byte(owner + 1), 15: 7}, uint64(owner)<<8 + 5, Add, label}
 }
 
 // newSealing makes a sealing of so many items, each held by up to three signals.

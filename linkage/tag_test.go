@@ -19,7 +19,7 @@ func testPRF(name string) *prf {
 }
 
 func testContent(sequence uint64, label []byte) *content {
-	return &content{testID, sequence, opAdd, label}
+	return &content{testID, sequence, Add, label}
 }
 
 var testID = uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -210,7 +210,7 @@ func tagBytes(t tag) []byte { return t[:] }
 func TestLabelRoomIsCleared(t *testing.T) {
 	f, l := testPRF("f"), newLabels(&testScope, 64)
 	want := l.seal(nil, f, testContent(1, []byte("b")))
-	_ = l.seal(nil, testPRF("g"), &content{uuid.UUID{1}, 2, opAdd, bytes.Repeat([]byte("a"), 64)})
+	_ = l.seal(nil, testPRF("g"), &content{uuid.UUID{1}, 2, Add, bytes.Repeat([]byte("a"), 64)})
 	_, err := l.open(f, want)
 	require.NoError(t, err)
 	require.Equal(t, want, l.seal(nil, f, testContent(1, []byte("b"))))

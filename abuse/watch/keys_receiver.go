@@ -34,7 +34,6 @@ import (
 
 const (
 	rowVersion    = 1
-	maxAccount    = 256 // bytes of an account reference
 	generationRow = 0
 	logRow        = 1
 	lastNumberRow = 2

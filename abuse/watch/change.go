@@ -86,8 +86,8 @@ func parseEvent(row abuse.Row) (e Event, err error) {
 	}
 	e.Account, e.At = account, time.Unix(0, int64(binary.BigEndian.Uint64(rest))).UTC()
 	copy(e.ID[:], rest[8:])
-	p := newParser(row.Value)
+	p := newRow(row.Value)
 	e.Link, e.Partner, e.Signal = p.id(), string(p.bytes()), p.id()
-	e.Sequence, e.Change, e.Decision = p.uint64(), Change(p.byte()), p.id()
-	return e, p.err()
+	e.Sequence, e.Change, e.Decision = p.u64(), Change(p.u8()), p.id()
+	return e, p.end()
 }

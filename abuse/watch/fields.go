@@ -22,64 +22,16 @@ func (f *fields) bytes(b []byte) {
 	f.raw(b)
 }
 
-// parser reads what fields has written. After a failure it gives zeros.
-type parser struct {
-	rest   []byte
-	failed bool
-}
+func (r *row) id() [16]byte { return [16]byte(r.take(16)) }
 
-func newParser(value []byte) *parser {
-	p := &parser{rest: value}
-	if p.byte() != rowVersion {
-		p.failed = true
-	}
-	return p
-}
-
-func (p *parser) take(n int) []byte {
-	if n < 0 || n > len(p.rest) {
-		p.failed, p.rest = true, nil
+// bytes reads BE32 length ‖ bytes.
+func (r *row) bytes() []byte {
+	n := r.u32()
+	if uint64(n) > uint64(len(r.b)) {
+		r.bad = true
 		return nil
 	}
-	b := p.rest[:n:n]
-	p.rest = p.rest[n:]
-	return b
-}
-
-func (p *parser) byte() byte {
-	if b := p.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (p *parser) uint32() uint32 {
-	if b := p.take(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (p *parser) uint64() uint64 {
-	if b := p.take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (p *parser) id() (id [16]byte) {
-	copy(id[:], p.take(16))
-	return id
-}
-
-func (p *parser) bytes() []byte { return p.take(int(p.uint32())) }
-
-// err says whether all was read and nothing is left.
-func (p *parser) err() error {
-	if p.failed || len(p.rest) > 0 {
-		return damaged("row")
-	}
-	return nil
+	return r.take(int(n))
 }
 
 func damaged(op string) error {

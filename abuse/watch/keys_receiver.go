@@ -33,7 +33,6 @@ import (
 // cursor on, has missed none: a sign-up reads the cursor in the Update that writes.
 
 const (
-	rowVersion    = 1
 	generationRow = 0
 	logRow        = 1
 	lastNumberRow = 2
@@ -111,17 +110,6 @@ func (p position) before(q position) bool {
 
 func parsePosition(b []byte) position {
 	return position{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])}
-}
-
-// after gives the first key that does not begin with prefix, nil if there is none.
-func after(prefix []byte) []byte {
-	end := append([]byte(nil), prefix...)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i]++; end[i] != 0 {
-			return end[:i+1]
-		}
-	}
-	return nil
 }
 
 // scanAll gives every row with the prefix to f, in slices of a bounded size.

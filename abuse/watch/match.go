@@ -204,15 +204,15 @@ func parseMatch(key, value []byte) (*match, error) {
 		return nil, damaged("match")
 	}
 	m := &match{account: account, link: uuid.UUID(rest[:16]), signal: uuid.UUID(rest[16:])}
-	p := newParser(value)
-	m.partner, m.state, m.sequence, m.until = string(p.bytes()), matchState(p.byte()), p.uint64(), int64(p.uint64())
+	p := newRow(value)
+	m.partner, m.state, m.sequence, m.until = string(p.bytes()), matchState(p.u8()), p.u64(), int64(p.u64())
 	m.label = bytes.Clone(p.bytes())
-	for n := p.uint32(); n > 0 && !p.failed; n-- {
-		m.grounds = append(m.grounds, ground{p.uint64(), p.id(), hashing.Kind(p.byte()), p.uint32()})
+	for n := p.u32(); n > 0 && !p.bad; n-- {
+		m.grounds = append(m.grounds, ground{p.u64(), p.id(), hashing.Kind(p.u8()), p.u32()})
 	}
-	for n := p.uint32(); n > 0 && !p.failed; n-- {
+	for n := p.u32(); n > 0 && !p.bad; n-- {
 		m.names = append(m.names, name{p.id(), p.id()})
 	}
-	m.toldLive, m.told, m.changes = p.byte() == 1, p.id(), p.uint32()
-	return m, p.err()
+	m.toldLive, m.told, m.changes = p.u8() == 1, p.id(), p.u32()
+	return m, p.end()
 }

@@ -182,10 +182,10 @@ func parsePage(v []byte) (pages uint32, items [][]byte, err error) {
 	if v == nil {
 		return 0, nil, nil
 	}
-	p := newParser(v)
-	pages = p.uint32()
-	for len(p.rest) > 0 {
+	p := newRow(v)
+	pages = p.u32()
+	for len(p.b) > 0 && !p.bad {
 		items = append(items, p.bytes())
 	}
-	return pages, items, p.err()
+	return pages, items, p.end()
 }

@@ -10,17 +10,18 @@ import (
 )
 
 // The receiver's rows. Numbers are big-endian; account is BE16 length ‖ reference; every value
-// begins with a version, 1. A link is the ID of an agreement. A generation has, beside its public
-// identity, a number that is used once in a store: its key in the vault has the same.
+// begins with a version, 1. A link is the ID of an agreement. An era is one base with all that was
+// enrolled after it, and the feed that goes with them; its number is used once in a store. Its
+// first generation has the era's number, its second, if it has one, the next.
 //
-//	generations  link ‖ 0 ‖ BE64 number -> generation (generation.go)
-//	             link ‖ 1 ‖ BE64 number ‖ BE64 batch ‖ BE32 record ‖ keyed tag -> nothing: the log
-//	             link ‖ 2 -> BE64 the last number that was given out
-//	enrolments   BE64 generation ‖ keyed tag ‖ BE32 page -> account, kind, place, nth, value (pages.go)
+//	generations  link ‖ 0 ‖ BE64 number -> era (era.go)
+//	             link ‖ 1 ‖ BE64 number ‖ BE64 batch ‖ BE32 record ‖ BE32 mark ‖ slot ‖ keyed tag -> nothing: the log
+//	             zeros ‖ 2 -> BE64 the next number
+//	enrolments   BE64 generation ‖ keyed tag ‖ BE32 page -> list (pages.go) of account, kind, place, nth, value
 //	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth
-//	cursors      feed -> cursor (generation.go)
+//	cursors      feed -> cursor (era.go)
 //	kept         feed ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
-//	aliases      feed ‖ alias ‖ BE32 page -> account, signal (pages.go)
+//	aliases      feed ‖ alias ‖ BE32 page -> list of account, signal
 //	matches      account ‖ link ‖ signal -> match (match.go)
 //	undecided    account -> a stamp, new with every change
 //	expiries     BE64 seconds since 1970 ‖ account ‖ link ‖ signal -> nothing
@@ -28,14 +29,14 @@ import (
 //	outbox       account ‖ BE64 nanoseconds ‖ id -> event (change.go)
 //	rechecks     link ‖ account -> attempts, not before, stamp (recheck.go)
 //
-// The log has each tag that was enrolled after the base, at the place where the cursor stood then.
-// Whoever has read it up to some place, and reads it from there in the Update that moves the
-// cursor on, has missed none: a sign-up reads the cursor in the Update that writes.
+// The log has each tag that was enrolled after the base, with the cursor's place and mark at that
+// time. An intake that has read it up to a mark, and reads it from there in the Update that moves
+// the cursor on, has missed none: a sign-up reads the cursor in the Update that writes.
 
 const (
-	generationRow = 0
+	eraRow        = 0
 	logRow        = 1
-	lastNumberRow = 2
+	nextNumberRow = 2
 )
 
 func accountKey(account string) []byte {
@@ -54,15 +55,19 @@ func splitAccount(key []byte) (account string, rest []byte, ok bool) {
 	return string(key[2:n]), key[n:], true
 }
 
-func generationKey(link uuid.UUID, number uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(link[:], generationRow), number)
+func eraKey(link uuid.UUID, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(append(make([]byte, 0, 25), link[:]...), eraRow), number)
 }
 
-func logKey(link uuid.UUID, number uint64, at position) []byte {
-	return at.append(binary.BigEndian.AppendUint64(append(link[:], logRow), number))
+// logKey gives what log entries of an era begin with that were made at a place and mark.
+func logKey(link uuid.UUID, number uint64, at position, mark uint32) []byte {
+	b := append(append(make([]byte, 0, 58), link[:]...), logRow)
+	b = binary.BigEndian.AppendUint64(b, number)
+	return binary.BigEndian.AppendUint32(at.append(b), mark)
 }
 
-func lastNumberKey(link uuid.UUID) []byte { return append(link[:], lastNumberRow) }
+// nextNumberKey is one for all links: generations of all of them lie in one table.
+func nextNumberKey() []byte { return append(make([]byte, 16), nextNumberRow) }
 
 func tagKey(number uint64, tag [16]byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 28), number), tag[:]...)
@@ -98,18 +103,12 @@ type position struct {
 	record uint32
 }
 
-const positionSize = 12
-
 func (p position) append(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, p.batch), p.record)
 }
 
 func (p position) before(q position) bool {
 	return p.batch < q.batch || p.batch == q.batch && p.record < q.record
-}
-
-func parsePosition(b []byte) position {
-	return position{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])}
 }
 
 // scanAll gives every row with the prefix to f, in slices of a bounded size.

@@ -25,9 +25,14 @@ type item = bulk.Item
 // many at a time, by settle: that takes a quarter of the time of looking each up in a
 // table, which would lie in no cache.
 type book struct {
-	items  list[item]
-	kinds  list[hashing.Kind]
-	first  list[holding] // of each item
+	items list[item]
+	kinds list[hashing.Kind]
+	first list[holding] // of each item
+
+	// original is a copy of the items, if keepItems was called: where they were there will be
+	// values, see value.
+	original list[item]
+
 	more   list[holding] // of all items
 	counts [1 << 8]int   // items of each kind
 	held   int           // holdings of the settled items
@@ -227,9 +232,16 @@ func (b *book) holding(i, at uint32) *holding {
 // which nothing needs any more when its value is known.
 func (b *book) value(i uint32) *prf { return (*prf)(b.items.at(i)) }
 
-// erase overwrites all items, or their values.
-func (b *book) erase() {
+// keepItems copies the items of a settled book, which has no further ones then.
+func (b *book) keepItems() {
 	for _, some := range b.items.chunks {
+		b.original.pushAll(some)
+	}
+}
+
+// erase overwrites all items and their values.
+func (b *book) erase() {
+	for _, some := range slices.Concat(b.items.chunks, b.original.chunks) {
 		clear(some)
 	}
 }

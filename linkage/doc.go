@@ -36,8 +36,8 @@
 // are spoken, byte for byte, is in PROTOCOL.md.
 //
 // The transmitter learns how many identifiers were enrolled, under "ec" of each kind. The
-// receiver learns how many records there are, which of them are of one signal and
-// of which revision, and what is said about identifiers that its accounts hold.
+// receiver learns how many records there are, and what is said about identifiers that
+// its accounts hold.
 // Neither learns an identifier that it did not have, and the transmitter not
 // whether anything matched: nothing that the receiver sends depends on it.
 //

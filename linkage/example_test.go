@@ -128,5 +128,5 @@ func ExampleResume() {
 	// Output:
 	// once more
 	// boris <nil>
-	// 2 enrolled, a record of 155 bytes, <nil>
+	// 2 enrolled, a record of 139 bytes, <nil>
 }

@@ -195,7 +195,7 @@ var hostileReceivers = append(helloAttacks(frameHello, 0),
 
 const (
 	hostileLimit = 5000
-	recordBytes  = 16 + 25 + 32 + 16 + 2 + 64
+	recordBytes  = 16 + 32 + 27 + 64
 )
 
 // hostileWorld is small, so that an honest peer answers at once also under the

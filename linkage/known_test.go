@@ -39,14 +39,14 @@ func TestSessionKnownAnswer(t *testing.T) {
 		knownSession(t, fixedParties(t), [3]string{
 			"14300695a8790a97d0abc110f3ec5a43222bf3cba5512a8501ea64087d4e59b1",
 			"138cba7340995c3f39892a4ff0d6b787798836d76aee5f36cdfe95092cdfda57",
-			"74ca182116f6113c25afbe6b5c38b30e74a5537fd6070aea9eda55b6ea32ae5a",
+			"e154de8ba4af1d6c9d9da205ddcc3bc1484d313418089f4c38acb00b9db275bc",
 		})
 	})
 	t.Run("vole", func(t *testing.T) {
 		knownSession(t, fixedParties(t, inBulk), [3]string{
 			"66f1722dece18b8459698bcd9c3666314efb30aeccf0a96f2e1fe1350e928c79",
 			"f65a4516c8efc4f668ef6bfc4008f9b0b0246c276b522b4f898b991e19b418da",
-			"f6ecf89e1724b02f37f1067bf17243c581098a4c39085b8be034019651cd992f",
+			"7f733ef29b07a48085a2f2fd4b6a618aff2a798b47a09f9a6231498c24b4d70d",
 		})
 	})
 }

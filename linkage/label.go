@@ -1,7 +1,6 @@
 package linkage
 
 import (
-	"crypto/cipher"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
@@ -12,54 +11,38 @@ import (
 	"github.com/hueandcry/hueandcry/linkage/internal/pairs"
 )
 
-// operation is what a record does; single sessions only add.
-type operation byte
-
-const opAdd operation = 1
-
-// header is the public head of a sealed label. Everything in it is bound by the
-// label's commitment.
-type header struct {
-	// alias stands for the signal's ID under one agreement and epoch, so that
-	// receivers who compare what they have got cannot tell that they have been sent
-	// the same signal, and nobody reads the time that a UUID may hold.
-	alias    [16]byte
+// content is what a sealed label says.
+type content struct {
+	id       uuid.UUID
 	sequence uint64
-	op       operation
+	op       Operation
+	label    []byte
 }
 
-const headerSize = 16 + 8 + 1
-
-func (h *header) put(b []byte) {
-	copy(b, h.alias[:])
-	binary.BigEndian.PutUint64(b[16:], h.sequence)
-	b[24] = byte(h.op)
-}
-
-func parseHeader(b []byte) header {
-	return header{[16]byte(b[:16]), binary.BigEndian.Uint64(b[16:24]), operation(b[24])}
-}
-
-// opened is a sealed label that has been opened.
-type opened struct {
-	header
-	id    uuid.UUID
-	label []byte
+// head gives what stands in front of the label in a text.
+func (c *content) head() (b [textHead]byte) {
+	copy(b[:], c.id[:])
+	binary.BigEndian.PutUint64(b[16:], c.sequence)
+	b[24] = byte(c.op)
+	binary.BigEndian.PutUint16(b[25:], uint16(len(c.label)))
+	return b
 }
 
 // A sealed label is
 //
-//	header (25) ‖ commitment (32) ‖ text XOR stream
-//	text = signal id (16) ‖ length (2) ‖ label ‖ zeros, to the size class
+//	commitment (32) ‖ text XOR stream
+//	text = signal id (16) ‖ sequence (8) ‖ operation (1) ‖ length (2) ‖ label ‖ zeros, to the size class
 //
 // in which, with the second half of F for secret,
 //
-//	commitment = SHA-256(SHA-256("HC/c2" ‖ secret ‖ header ‖ id ‖ length) ‖ SHA-256(label ‖ zeros))
-//	stream     = SHA-256("HC/k2" ‖ salt ‖ i ‖ secret ‖ commitment) for i = 0, 1, 2, …
-//	salt       = the first ten bytes of SHA-256("H&C/s2" ‖ scope)
+//	commitment   = SHA-256(SHA-256("HC/c2" ‖ secret ‖ scope digest ‖ text[0:27]) ‖ SHA-256(label ‖ zeros))
+//	stream       = SHA-256("H&C/k2" ‖ 0 ‖ 0 ‖ i ‖ secret ‖ commitment) for i = 0, 1, 2, … of eight bytes
+//	scope digest = the first 16 bytes of SHA-256("H&C/s2" ‖ 0 ‖ scope)
 //
 // What is hashed has 64 bytes, but for the scope and longer labels: so it is done for
-// many at a time, in a quarter of the time.
+// many at a time, in a quarter of the time. Nothing stands in the open, for nobody has a
+// use for it who cannot open the label: to all others a record is noise, which tells
+// neither its signal nor the revision.
 //
 // This is SIV, the synthetic initial value of Rogaway and Shrimpton
 // ("Deterministic Authenticated-Encryption", Eurocrypt 2006): a pseudorandom function
@@ -79,22 +62,23 @@ type opened struct {
 //   - The stream is that function in counter mode. Its inputs are different for
 //     different commitments, and of these no two meet by chance, at 32 bytes.
 //
-// The scope is in the stream: in another scope something else comes out, and has
-// another commitment. It is a second bolt, for F is of one scope already.
+// The scope is what SIV calls a header: under the commitment, and not sent. In another
+// scope the same text has another commitment, and so another stream, which needs no scope
+// of its own; and what is brought there from here does not open. It is a second bolt,
+// for F is of one scope already: hence 16 bytes of it are enough.
 //
 // The commitment also ties the record to one identifier, which an authenticator alone
-// does not (RFC 9771): who finds two values of F that open one record has found
-// a collision of SHA-256.
+// does not (RFC 9771): who finds two secrets that open one record has found a collision
+// of SHA-256.
 const (
-	commitmentSize = sha256.Size
-	textHead       = 16 + 2
-	atSealedText   = headerSize + commitmentSize // in a sealed label
-	saltSize       = 10
-	hashedSize     = 64 // of what pairs.Hash takes
+	commitmentSize  = sha256.Size
+	textHead        = 16 + 8 + 1 + 2
+	scopeDigestSize = 16
+	hashedSize      = 64 // of what pairs.Hash takes
 )
 
 // sealedSize is the length of a sealed label in bytes.
-func sealedSize(class int) int { return atSealedText + textHead + class }
+func sealedSize(class int) int { return commitmentSize + textHead + class }
 
 // recordSize is the length of a record in bytes: tag ‖ sealed label, and the tag
 // alone in the class of no bytes.
@@ -105,7 +89,7 @@ func recordSize(class int) int {
 	return tagSize + sealedSize(class)
 }
 
-// scope is what a label is bound to besides its header: agreement digest and epoch.
+// scope is where a label belongs, which is sealed into it: agreement digest and epoch.
 type scope [32 + 4]byte
 
 func newScope(digest [32]byte, epoch uint32) (s scope) {
@@ -120,12 +104,12 @@ func newScope(digest [32]byte, epoch uint32) (s scope) {
 // so that each goroutine has its own.
 type labels struct {
 	class  int
-	salt   [saltSize]byte
+	scope  [scopeDigestSize]byte
 	blocks int // of the stream of one label
 	text   []byte
 
 	// What is hashed for each, in halves of 64 bytes, and what comes out.
-	parts       [][32]byte // secret, header, id and length; the label, if it is of 64 bytes
+	parts       [][32]byte // secret, scope and head of the text; the label, if it is of 64 bytes
 	hashes      [][32]byte // of both
 	commitments [][commitmentSize]byte
 	counters    [][32]byte
@@ -135,8 +119,8 @@ type labels struct {
 }
 
 func newLabels(s *scope, class int) *labels {
-	salt := sha256.Sum256(append([]byte(saltLabel), s[:]...))
-	return &labels{class: class, salt: [saltSize]byte(salt[:]), text: make([]byte, textHead+class),
+	sum := sha256.Sum256(append([]byte(scopeLabel), s[:]...))
+	return &labels{class: class, scope: [scopeDigestSize]byte(sum[:]), text: make([]byte, textHead+class),
 		blocks: (textHead + class + sha256.Size - 1) / sha256.Size}
 }
 
@@ -149,12 +133,13 @@ func (l *labels) reserve(n int) {
 	l.parts, l.hashes, l.commitments = make([][32]byte, n*l.halves()), make([][32]byte, 2*n), make([][32]byte, n)
 	for i := 0; i < len(l.parts); i += l.halves() {
 		copy(l.parts[i][:], commitmentLabel)
+		split := copy(l.parts[i][atScope:], l.scope[:])
+		copy(l.parts[i+1][:], l.scope[split:])
 	}
 	l.counters, l.stream = make([][32]byte, 2*n*l.blocks), make([][32]byte, n*l.blocks)
 	for i := range l.stream {
 		in := &l.counters[2*i]
-		copy(in[copy(in[:], streamLabel):], l.salt[:])
-		in[len(streamLabel)+saltSize] = byte(i % l.blocks)
+		binary.BigEndian.PutUint64(in[copy(in[:], streamLabel):], uint64(i%l.blocks))
 	}
 }
 
@@ -175,13 +160,18 @@ func (l *labels) halves() int {
 	return 2
 }
 
-// put takes the n-th label, by its header and text.
-func (l *labels) put(n int, f *prf, head, text []byte) {
+// Where things lie in the first part of what is hashed, and in its other half.
+const (
+	atSecret = len(commitmentLabel)
+	atScope  = atSecret + secretSize
+	atHead   = hashedSize - textHead - sha256.Size
+)
+
+// put takes the n-th label, by its text.
+func (l *labels) put(n int, f *prf, text []byte) {
 	parts := l.parts[n*l.halves():][:l.halves()]
-	a, b := &parts[0], &parts[1]
-	at := len(commitmentLabel) + copy(a[len(commitmentLabel):], f.secret()[:])
-	split := copy(a[at:], head[:headerSize])
-	copy(b[copy(b[:], head[split:headerSize]):], text[:textHead])
+	copy(parts[0][atSecret:], f.secret()[:])
+	copy(parts[1][atHead:], text[:textHead])
 	label := text[textHead:]
 	if len(parts) == 2 {
 		l.hashes[2*n+1] = sha256.Sum256(label)
@@ -224,35 +214,28 @@ func (l *labels) mask(n int, text []byte) {
 	}
 }
 
-// finish seals what has been put, a label under each of fs, in sealed, where headers and
-// texts are so far apart.
+// finish seals what has been put, a label under each of fs, in sealed, where the labels
+// are so far apart and hold their texts.
 func (l *labels) finish(fs []prf, sealed []byte, apart int) {
 	l.commit(len(fs))
 	for i := range fs {
-		copy(sealed[i*apart+headerSize:], l.commitments[i][:])
+		copy(sealed[i*apart:], l.commitments[i][:])
 		l.point(i, &fs[i], &l.commitments[i])
 	}
 	l.run(len(fs))
 	for i := range fs {
-		l.mask(i, sealed[i*apart+atSealedText:][:textHead+l.class])
+		l.mask(i, sealed[i*apart+commitmentSize:][:textHead+l.class])
 	}
 }
 
-// putText makes a text. The label must be at most of the size class.
-func putText(text, id, label []byte) {
-	copy(text, id[:])
-	binary.BigEndian.PutUint16(text[16:], uint16(len(label)))
-	clear(text[textHead+copy(text[textHead:], label):])
-}
-
 // seal appends a sealed label to dst. The label must be at most of the size class.
-func (l *labels) seal(dst []byte, f *prf, h header, id uuid.UUID, label []byte) []byte {
+func (l *labels) seal(dst []byte, f *prf, c *content) []byte {
 	dst = append(dst, make([]byte, sealedSize(l.class))...)
 	sealed := dst[len(dst)-sealedSize(l.class):]
-	h.put(sealed)
-	putText(sealed[atSealedText:], id[:], label)
+	text, head := sealed[commitmentSize:], c.head()
+	copy(text[copy(text, head[:]):], c.label)
 	l.reserve(1)
-	l.put(0, f, sealed, sealed[atSealedText:])
+	l.put(0, f, text)
 	l.finish([]prf{*f}, sealed, 0)
 	return dst
 }
@@ -260,35 +243,29 @@ func (l *labels) seal(dst []byte, f *prf, h header, id uuid.UUID, label []byte) 
 var errLabel = errors.New("linkage: label does not open")
 
 // open opens a sealed label. What it returns is a copy.
-func (l *labels) open(f *prf, sealed []byte) (opened, error) {
+func (l *labels) open(f *prf, sealed []byte) (content, error) {
 	if len(sealed) != sealedSize(l.class) {
-		return opened{}, errLabel
+		return content{}, errLabel
 	}
-	commitment := [commitmentSize]byte(sealed[headerSize:])
+	commitment := [commitmentSize]byte(sealed)
 	l.reserve(1)
 	l.point(0, f, &commitment)
 	l.run(1)
 	text := l.text
-	copy(text, sealed[atSealedText:])
+	copy(text, sealed[commitmentSize:])
 	l.mask(0, text)
 	// Nothing looks at the text until this is its commitment.
-	l.put(0, f, sealed, text)
+	l.put(0, f, text)
 	l.commit(1)
 	if subtle.ConstantTimeCompare(commitment[:], l.commitments[0][:]) != 1 {
-		return opened{}, errLabel
+		return content{}, errLabel
 	}
-	n := int(binary.BigEndian.Uint16(text[16:]))
+	n := int(binary.BigEndian.Uint16(text[25:]))
 	if n > l.class || !zero(text[textHead+n:]) {
-		return opened{}, errLabel
+		return content{}, errLabel
 	}
-	return opened{parseHeader(sealed), uuid.UUID(text[:16]), append(make([]byte, 0, n), text[textHead:][:n]...)}, nil
-}
-
-// alias gives the public name of a signal by a permutation that the epoch's key
-// chooses: to others a random one, and different for different signals.
-func alias(aliases cipher.Block, id uuid.UUID) [16]byte {
-	aliases.Encrypt(id[:], id[:])
-	return id
+	return content{uuid.UUID(text[:16]), binary.BigEndian.Uint64(text[16:]), Operation(text[24]),
+		append(make([]byte, 0, n), text[textHead:][:n]...)}, nil
 }
 
 func zero(b []byte) bool {

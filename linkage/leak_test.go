@@ -79,31 +79,65 @@ func testNothingSaidDependsOnAMatch(t *testing.T, under func(*linkage.Agreement)
 	require.Equal(t, held, honest)
 }
 
-// Signals are named on the wire by aliases that are new for each agreement.
-func TestSignalIDsAreNotOnTheWire(t *testing.T) { eachProtocol(t, testSignalIDsAreNotOnTheWire) }
+// Nothing on the wire says which signal a record is of: not to receivers who compare what
+// they have got, nor to one that gets several revisions, or one signal about two identifiers
+// of which it holds one.
+func TestSignalsAreNotRecognised(t *testing.T) { eachProtocol(t, testSignalsAreNotRecognised) }
 
-func testSignalIDsAreNotOnTheWire(t *testing.T, under func(*linkage.Agreement)) {
-	signals := []linkage.Flagged{{ID: uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d"), Identifiers: []hashing.Identifier{phone(t, 1)}}}
-	accounts := []linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{phone(t, 1)}}}
-	key := hashing.NewKey()
-	var aliases [][]byte
-	for range 2 {
-		p := linkagetest.NewParties(under)
-		p.Key = key
+func testSignalsAreNotRecognised(t *testing.T, under func(*linkage.Agreement)) {
+	id := uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d")
+	w := &world{accounts: []linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{phone(t, 1)}}}}
+	one, other := linkagetest.NewParties(under), linkagetest.NewParties(under)
+	other.Key = one.Key
+	const tagBytes = 16
+	tags, labels := runs{}, runs{}
+	for _, said := range []struct {
+		p        *linkagetest.Parties
+		sequence uint64
+	}{{one, 1}, {one, 2}, {other, 1}} {
+		w.signals = []linkage.Flagged{{ID: id, Sequence: said.sequence, Label: []byte("the label that both receive"), Identifiers: []hashing.Identifier{phone(t, 1), phone(t, 2)}}}
 		ctx := linkagetest.AllowPlain(t.Context())
-		pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice(signals))
+		pub, err := linkage.Publish(ctx, said.p.TransmitterConfig(), linkage.Slice(w.signals))
 		require.NoError(t, err)
 		tConn, rConn := linkagetest.Pipe()
 		record := &linkagetest.Recorder{Conn: rConn}
-		o := run(ctx, tConn, record, p.TransmitterConfig(), p.ReceiverConfig(), pub, linkage.Slice(accounts))
-		require.NoError(t, o.errReceiver)
-		require.Equal(t, signals[0].ID, o.matches[0].Signals[0].ID)
-		require.False(t, bytes.Contains(record.Received(), signals[0].ID[:]))
-		at := bytes.Index(record.Received(), append([]byte{frameRecords, 0, 0, 0}, byte(recordBytes)))
+		o := run(ctx, tConn, record, said.p.TransmitterConfig(), said.p.ReceiverConfig(), pub, linkage.Slice(w.accounts))
+		requireJoin(t, w, o)
+		all := record.Received()
+		heard := runs{}
+		heard.meet(all)
+		require.False(t, heard.meet(id[:]), "the signal's ID")
+		require.False(t, heard.meet(w.signals[0].Label), "the label")
+
+		head := []byte{frameRecords, 0, 0, 2 * recordBytes >> 8, 2 * recordBytes & 0xff}
+		at := bytes.Index(all, head)
 		require.Positive(t, at)
-		aliases = append(aliases, record.Received()[at+5+16:][:16])
+		records := all[at+len(head):][:2*recordBytes]
+		for i := range 2 {
+			r := records[i*recordBytes:][:recordBytes]
+			require.False(t, labels.meet(r[tagBytes:]), "sealed labels have nothing in common")
+			// Tags are of an identifier, and under "ec" the same throughout an epoch.
+			if said.sequence == 1 {
+				require.False(t, tags.meet(r[:tagBytes]))
+			}
+		}
 	}
-	require.NotEqual(t, aliases[0], aliases[1])
+}
+
+// runs are all the runs of eight bytes in some texts.
+type runs map[[8]byte]bool
+
+// meet adds those of one more text, and says whether one of them was there already.
+func (r runs) meet(text []byte) (met bool) {
+	own := runs{}
+	for ; len(text) >= 8; text = text[1:] {
+		own[[8]byte(text)] = true
+	}
+	for run := range own {
+		met = met || r[run]
+		r[run] = true
+	}
+	return met
 }
 
 // Whoever ends TLS in the middle, with certificates that both sides trust, cannot

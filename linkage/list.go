@@ -132,12 +132,14 @@ func (t *texts) from(start uint64) textWalk {
 // touch reads all of a text of at most so many bytes, one of its length at least, in steps
 // of a cache line.
 func (t *texts) touch(start uint64, most int) (some byte) {
-	b, at := t.blocks[start>>32], int(start&(1<<32-1))
-	end := len(b) - 1
-	for step := 0; step < most; step += 64 {
-		some ^= b[min(at+step, end)]
+	b := t.blocks[start>>32][uint32(start):]
+	if len(b) > most {
+		b = b[:most]
 	}
-	return some ^ b[min(at+most-1, end)]
+	for at := 0; at < len(b); at += 64 {
+		some ^= b[at]
+	}
+	return some ^ b[len(b)-1]
 }
 
 type textWalk struct {

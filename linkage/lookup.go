@@ -39,7 +39,7 @@ func (r *receiver) lookUp() []Match {
 
 // findings is what has been found about some items: signals, and whom they are about.
 type findings struct {
-	said       []opened
+	said       []content
 	hits       []hit
 	unreadable int
 }
@@ -95,11 +95,11 @@ func (r *receiver) look(from, to int) *findings {
 func (r *receiver) hear(f *findings, l *labels, item uint32, sealed []byte) {
 	heard := len(f.said)
 	if l.class == 0 {
-		f.said = append(f.said, opened{}) // all that a tag says
+		f.said = append(f.said, content{}) // all that a tag says
 	} else {
 		secret := r.book.value(item)
 		for j, ok := uint32(1), true; ok; j++ {
-			if o, err := l.open(secret, sealed); err != nil || o.op != opAdd {
+			if o, err := l.open(secret, sealed); err != nil || o.op != Add {
 				// Under a tag that only the holder of the key can make: its fault.
 				f.unreadable++
 			} else {
@@ -168,14 +168,14 @@ type parts struct {
 // finding is a signal about an account as it is put together from the
 // identifiers by which it was opened.
 type finding struct {
-	said          *opened // of the highest revision
-	kinds, places int     // where those of this finding begin, the last in parts
-	contradicts   bool    // one revision says two things
+	said          *content // of the highest revision
+	kinds, places int      // where those of this finding begin, the last in parts
+	contradicts   bool     // one revision says two things
 }
 
 // add puts what one more identifier has opened. Of two revisions the higher
 // counts.
-func (f *finding) add(p *parts, o *opened, kind hashing.Kind, place int) {
+func (f *finding) add(p *parts, o *content, kind hashing.Kind, place int) {
 	if f.said == nil || o.sequence > f.said.sequence {
 		f.said, f.contradicts = o, false
 		p.kinds, p.places = p.kinds[:f.kinds], p.places[:f.places]

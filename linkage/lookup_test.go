@@ -19,7 +19,7 @@ type record struct {
 	j        uint32
 	id       byte
 	sequence uint64
-	op       operation
+	op       Operation
 	label    string
 	spoilt   bool
 }
@@ -33,7 +33,7 @@ func lookUpAll(t *testing.T, most int64, records ...record) ([]Match, Summary) {
 	for _, c := range records {
 		f := testPRF(c.about)
 		name := f.tag(c.j)
-		b := newLabels(&testScope, class).seal(bytes.Clone(name[:]), f, header{[16]byte{c.id}, c.sequence, c.op}, uuid.UUID{c.id}, []byte(c.label))
+		b := newLabels(&testScope, class).seal(bytes.Clone(name[:]), f, &content{uuid.UUID{c.id}, c.sequence, c.op, []byte(c.label)})
 		if c.spoilt {
 			b[len(b)-1] ^= 1
 		}
@@ -80,7 +80,7 @@ func TestLookUp(t *testing.T) {
 	require.Empty(t, m)
 	require.Zero(t, sum.Unreadable)
 
-	m, _ = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", false}, record{"device", 0, 1, 5, opAdd, "x", false})
+	m, _ = lookUpAll(t, 4, record{"phone", 0, 1, 5, Add, "x", false}, record{"device", 0, 1, 5, Add, "x", false})
 	require.Len(t, m, 2)
 	require.Equal(t, MatchedSignal{uuid.UUID{1}, 5, []hashing.Kind{hashing.Phone, hashing.InstallID}, []int{2, 3}, []byte("x")}, one(m, "both"))
 	require.Equal(t, []hashing.Kind{hashing.Phone}, one(m, "phone").Kinds)
@@ -91,34 +91,34 @@ func TestLookUp(t *testing.T) {
 		if swap {
 			a, b = b, a
 		}
-		m, sum = lookUpAll(t, 4, record{"phone", 0, 1, a, opAdd, "x", false}, record{"device", 0, 1, b, opAdd, "y", false})
+		m, sum = lookUpAll(t, 4, record{"phone", 0, 1, a, Add, "x", false}, record{"device", 0, 1, b, Add, "y", false})
 		s := one(m, "both")
 		require.Equal(t, uint64(6), s.Sequence)
 		require.Len(t, s.Kinds, 1, "the older revision adds nothing")
 		require.Zero(t, sum.Unreadable)
-		m, _ = lookUpAll(t, 4, record{"phone", 0, 1, a, opAdd, "x", false}, record{"phone", 1, 1, b, opAdd, "y", false})
+		m, _ = lookUpAll(t, 4, record{"phone", 0, 1, a, Add, "x", false}, record{"phone", 1, 1, b, Add, "y", false})
 		require.Equal(t, uint64(6), one(m, "phone").Sequence)
 	}
 
 	// One revision that says two things says nothing.
-	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", false}, record{"device", 0, 1, 5, opAdd, "y", false})
+	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, Add, "x", false}, record{"device", 0, 1, 5, Add, "y", false})
 	require.Len(t, m, 1)
 	require.Equal(t, "phone", m[0].Account, "who holds one identifier sees no contradiction")
 	require.Equal(t, 1, sum.Unreadable)
 
 	// What does not open, or does something else, is counted and passed over, and
 	// hides nothing that comes after it.
-	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd, "x", true}, record{"phone", 1, 2, 5, opAdd, "y", false})
+	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, Add, "x", true}, record{"phone", 1, 2, 5, Add, "y", false})
 	require.Equal(t, uuid.UUID{2}, one(m, "phone").ID)
 	require.Equal(t, 1, sum.Unreadable)
-	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, opAdd + 1, "x", false})
+	m, sum = lookUpAll(t, 4, record{"phone", 0, 1, 5, Add + 1, "x", false})
 	require.Empty(t, m)
 	require.Equal(t, 1, sum.Unreadable)
 
 	// No more signals about one identifier than the agreement allows.
 	many := make([]record, 5)
 	for j := range many {
-		many[j] = record{"phone", uint32(j), byte(j + 1), 1, opAdd, "x", false}
+		many[j] = record{"phone", uint32(j), byte(j + 1), 1, Add, "x", false}
 	}
 	m, _ = lookUpAll(t, 3, many...)
 	require.Len(t, m[0].Signals, 3)
@@ -157,7 +157,7 @@ func TestLookUpMany(t *testing.T) {
 			s := MatchedSignal{Kinds: []hashing.Kind{hashing.Phone}, Places: []int{int(i % 5)}}
 			if class > 0 {
 				s.ID, s.Sequence, s.Label = uuid.UUID{byte(i >> 16), byte(i >> 8), byte(i), 1}, uint64(i), []byte(ref)
-				all = append(all, l.seal(name[:], value, header{sequence: s.Sequence, op: opAdd}, s.ID, s.Label))
+				all = append(all, l.seal(name[:], value, &content{s.ID, s.Sequence, Add, s.Label}))
 			} else {
 				all = append(all, name[:])
 			}

@@ -2,10 +2,6 @@ package linkage
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -70,9 +66,9 @@ func Publish(ctx context.Context, cfg Config, signals Source[Flagged]) (*Publica
 	if p.inBulk() {
 		return &Publication{scope: p.scope, sum: p.sum, unsealed: func() *publisher { return p }}, nil
 	}
-	servers := p.servers
+	servers := p.live.servers
 	return &Publication{
-		scope: p.scope, sum: p.sum, public: p.public, bases: p.bases, records: p.records,
+		scope: p.scope, sum: p.sum, public: p.live.public, bases: p.bases, records: p.records,
 		servers: func(k hashing.Kind) *oprf.Server { return servers[k] },
 	}, nil
 }
@@ -84,57 +80,36 @@ func (p *Publication) Records() int { return p.sum.Records }
 // publisher is the transmitter's state while it makes a publication.
 type publisher struct {
 	*session
-	public  []byte
+	live    live
 	bases   []byte
-	servers map[hashing.Kind]*oprf.Server
-	aliases cipher.Block
 	signals *signals
 	outputs []prf // by item
 	records []byte
 }
 
-// keys derives the epoch's key and tweaks it for each kind. The tweaked key's
-// evaluation of the generator spares the receiver two of three multiplications.
+// keys derives what the epoch needs.
 func (p *publisher) keys(ctx context.Context) error {
-	var err error
-	if p.aliases, err = p.aliasKey(); err != nil || p.inBulk() {
+	if err := p.cfg.needsKey(); err != nil || p.inBulk() {
 		return err
 	}
-	seed := [32]byte(p.cfg.Key.Secret("linkage/ec/v2/"+hex.EncodeToString(p.scope[:]), 32))
-	defer clear(seed[:])
-	key, err := oprf.DeriveKey(oprf.ModePOPRF, seed, []byte("hueandcry/ec/v2"))
-	if err != nil {
-		return &Error{Code: ErrInternal, cause: err}
+	p.hooks = testhook.From(ctx)
+	var err error
+	if p.live, err = p.session.live(); err != nil {
+		return err
 	}
-	p.public = key.Public()
-	p.servers = map[hashing.Kind]*oprf.Server{}
-	for _, k := range p.cfg.Agreement.Kinds {
-		if p.servers[k], err = oprf.NewServer(oprf.ModePOPRF, key, p.info(k)); err != nil {
-			return &Error{Code: ErrInternal, cause: err}
-		}
-		base, proof, err := p.servers[k].Base(testhook.From(ctx).Reader("base", uint32(k)))
-		if err != nil {
-			return &Error{Code: ErrInternal, cause: err}
-		}
-		p.bases = append(append(p.bases, base...), proof...)
-	}
-	return nil
+	p.bases, err = p.session.bases(&p.live)
+	return err
 }
 
 var errNoKey = errors.New("the transmitter has no Key")
 
-// aliasKey derives the key of the aliases, as it is in this agreement and epoch.
-func (s *session) aliasKey() (cipher.Block, error) {
-	if s.cfg.Key.IsZero() {
-		return nil, &Error{Code: ErrInput, cause: errNoKey}
+// needsKey refuses a transmitter without its key. That goes for "vole" too, where only a
+// State is sealed under it: a caller changes one word of the agreement, and nothing else.
+func (c *Config) needsKey() error {
+	if c.Key.IsZero() {
+		return &Error{Code: ErrInput, cause: errNoKey}
 	}
-	key := s.cfg.Key.Secret("linkage/alias/v2/"+hex.EncodeToString(s.scope[:]), 16)
-	defer clear(key)
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, &Error{Code: ErrInternal, cause: err}
-	}
-	return block, nil
+	return nil
 }
 
 // signals are what a transmitter says and about whom, as they were collected: by
@@ -142,14 +117,17 @@ func (s *session) aliasKey() (cipher.Block, error) {
 // place says that it is the so-manieth about its item.
 type signals struct {
 	*book
-	// names holds ID ‖ sequence ‖ label of each, the ID being its name: together, for
-	// sealing needs all of one, and comes by in no order.
+	// names holds the text of each as it will be sealed, but for the zeros, and begins
+	// with its name, the ID: together, for sealing needs all of one, and comes by in no order.
 	names *names
 }
 
 func newSignals() *signals {
 	return &signals{book: newBook(true), names: newNames(1, len(uuid.UUID{}))}
 }
+
+// content is what is sealed of a signal.
+func (f *Flagged) content() *content { return &content{f.ID, f.Sequence, Add, f.Label} }
 
 // collect reads the signals and finds which are about each identifier.
 func (p *publisher) collect(ctx context.Context, given Source[Flagged]) error {
@@ -199,9 +177,8 @@ func (s *session) readSignals(ctx context.Context, in *intake, g *signals, given
 		if class == 0 { // a tag alone says nothing of the signal
 			addText(&g.names.texts, f.ID[:])
 		} else {
-			var sequence [8]byte
-			binary.BigEndian.PutUint64(sequence[:], f.Sequence)
-			addText(&g.names.texts, f.ID[:], sequence[:], f.Label)
+			head := f.content().head()
+			addText(&g.names.texts, head[:], f.Label)
 		}
 		g.names.hashes.push(maphash.Bytes(g.names.seed, f.ID[:]))
 		if err := in.admit(ctx, f.Ref, f.Identifiers); err != nil {
@@ -230,20 +207,17 @@ func (p *publisher) evaluateAll(ctx context.Context) error {
 
 func (p *publisher) evaluate(from, to int) error {
 	for i := uint32(from); i < uint32(to); i++ {
-		output, err := p.servers[*p.signals.kinds.at(i)].Evaluate(p.signals.items.at(i)[:])
-		if err != nil {
-			return &Error{Code: ErrInternal, cause: err}
+		var err error
+		if p.outputs[i], err = p.live.evaluate(*p.signals.kinds.at(i), p.signals.items.at(i)); err != nil {
+			return err
 		}
-		p.outputs[i] = prf(output[:len(prf{})])
-		clear(output[:])
 	}
 	return nil
 }
 
 // sealing makes records from values of the function, which go by item.
 func (p *publisher) sealing(values []prf, workers int) *sealing {
-	return &sealing{signals: p.signals, outputs: values, scope: p.scope, class: p.cfg.Agreement.LabelBytes,
-		aliases: p.aliases, workers: workers}
+	return &sealing{signals: p.signals, outputs: values, scope: p.scope, class: p.cfg.Agreement.LabelBytes, workers: workers}
 }
 
 // seal makes all records and keeps them.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net"
-	"time"
 
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage/internal/oprf"
@@ -25,29 +24,11 @@ import (
 // is no partial result, and the error is an [*Error]. Receive closes the
 // connection, whatever its result.
 func Receive(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Account]) ([]Match, Summary, error) {
-	defer func() { _ = conn.Close() }()
-	start := time.Now()
-	cfg, epoch, err := cfg.prepare(Receiver)
+	r, err := receiveFrom(ctx, conn, cfg, accounts, false)
 	if err != nil {
 		return nil, Summary{}, err
 	}
-	r := &receiver{session: newSession(cfg, Receiver, epoch)}
-	collect, run := r.collect, r.run
-	if r.inBulk() {
-		collect, run = r.collectBulk, r.runBulk
-	}
-	if err := collect(ctx, accounts); err != nil {
-		return nil, Summary{}, failure(ctx, roundSetup, err)
-	}
-	if err := r.over(ctx, conn, run); err != nil {
-		cfg.Resume.keep(err, r.bulk, nil)
-		return nil, Summary{}, err
-	}
-	matches := r.lookUp()
-	r.book.erase()
-	r.lap(stageLookup)
-	r.sum.Elapsed = time.Since(start)
-	return matches, r.sum, nil
+	return r.matches, r.sum, nil
 }
 
 // receiver is the receiver's state in a session.
@@ -60,6 +41,8 @@ type receiver struct {
 	clients map[hashing.Kind]*oprf.Client
 	records published
 	bulk    *enrolment // under "vole"
+	keep    bool       // the items, for Enrol
+	matches []Match
 }
 
 func (r *receiver) run(ctx context.Context) (round string, err error) {
@@ -99,6 +82,9 @@ func (r *receiver) collect(ctx context.Context, accounts Source[Account]) error 
 	err := in.end(r.readAccounts(ctx, in, accounts))
 	r.refs.close()
 	r.book.close()
+	if r.keep && err == nil {
+		r.book.keepItems()
+	}
 	r.sum.Identifiers = r.book.len()
 	r.lap(stageCollect)
 	return err
@@ -136,7 +122,6 @@ func (r *receiver) open() error {
 	if err != nil {
 		return err
 	}
-	r.clients = map[hashing.Kind]*oprf.Client{}
 	body, err := r.ch.read(msgAccept, countSize+baseSize*len(r.cfg.Agreement.Kinds))
 	if err != nil {
 		return err
@@ -144,15 +129,8 @@ func (r *receiver) open() error {
 	if len(body) != countSize+baseSize*len(r.cfg.Agreement.Kinds) {
 		return ErrFrame
 	}
-	for i, k := range r.cfg.Agreement.Kinds {
-		base := body[countSize+i*baseSize:][:baseSize]
-		client, err := oprf.NewClient(oprf.ModePOPRF, public, r.info(k))
-		if err != nil {
-			return ErrElement
-		}
-		if r.clients[k], err = client.WithBase(base[:oprf.ElementSize], base[oprf.ElementSize:]); err != nil {
-			return err
-		}
+	if r.clients, err = r.liveClients(public, body[countSize:]); err != nil {
+		return err
 	}
 	return r.expect(binary.BigEndian.Uint64(body))
 }

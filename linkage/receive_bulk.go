@@ -27,6 +27,9 @@ type enrolment struct {
 func (r *receiver) collectBulk(ctx context.Context, accounts Source[Account]) error {
 	r.hooks = testhook.From(ctx)
 	if e := r.cfg.Resume.takeReceiver(r.scope); e != nil {
+		if r.keep && e.book.original.len() != e.book.len() {
+			return &Error{Code: ErrInput, cause: errOtherCall}
+		}
 		r.bulk, r.refs, r.book, r.sum = e, e.refs, e.book, e.sum.clone()
 		return nil
 	}

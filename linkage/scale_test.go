@@ -2,7 +2,6 @@ package linkage
 
 import (
 	"context"
-	"crypto/aes"
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
@@ -111,11 +110,8 @@ func BenchmarkCollectSignals(b *testing.B) {
 // benchSealing is a sealing of one signal an item.
 func benchSealing(b *testing.B, class int) *sealing {
 	s := &sealing{signals: newSignals(), outputs: benchOutputs(scale), scope: testScope, class: class, workers: 1}
-	var err error
-	s.aliases, err = aes.NewCipher(make([]byte, 16))
-	require.NoError(b, err)
 	for i := range uint32(scale) {
-		addText(&s.signals.names.texts, make([]byte, 16+8+class))
+		addText(&s.signals.names.texts, make([]byte, textHead+class))
 		s.signals.first.push(holding{owner: i})
 	}
 	return s

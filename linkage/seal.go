@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/cipher"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -18,7 +17,6 @@ type sealing struct {
 	outputs []prf // of the function, by item
 	scope   scope
 	class   int // size class of labels; of 0, there are tags alone
-	aliases cipher.Block
 	workers int
 }
 
@@ -206,7 +204,7 @@ func (p *publisher) record(f *prf, nth uint32, signal *Flagged) []byte {
 	if l.class == 0 {
 		return out
 	}
-	return l.seal(out, f, header{alias(p.aliases, signal.ID), signal.Sequence, opAdd}, signal.ID, signal.Label)
+	return l.seal(out, f, signal.content())
 }
 
 // sealRun is how many records are sealed at a time. The function's value for one and
@@ -228,7 +226,7 @@ func (s *sealing) seal(buf []byte, part []entry) []byte {
 	l := newLabels(&s.scope, s.class)
 	defer l.close()
 	l.reserve(min(sealRun, len(part)))
-	most := binary.MaxVarintLen16 + 16 + 8 + s.class
+	most := binary.MaxVarintLen16 + textHead + s.class
 	rest := out
 	var fs [sealRun]prf
 	for some := range slices.Chunk(part, sealRun) {
@@ -251,14 +249,10 @@ func (s *sealing) seal(buf []byte, part []entry) []byte {
 	return out
 }
 
-// fill writes header and text of a record, and puts them to be sealed as the n-th.
+// fill writes the text of a record, and puts it to be sealed as the n-th.
 func (s *sealing) fill(l *labels, n int, f *prf, sealed []byte, at uint64) {
 	walk := s.signals.names.from(at)
-	said := walk.next()
-	s.aliases.Encrypt(sealed, said[:16])
-	copy(sealed[16:], said[16:24])
-	sealed[24] = byte(opAdd)
-	text := sealed[atSealedText:]
-	putText(text, said[:16], said[24:])
-	l.put(n, f, sealed, text)
+	text := sealed[commitmentSize:]
+	clear(text[copy(text, walk.next()):])
+	l.put(n, f, text)
 }

@@ -3,7 +3,6 @@ package linkage
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -16,16 +15,18 @@ import (
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
+func contentOf(owner uint32, label []byte) *content {
+	return &content{uuid.UUID{byte(owner + 1), 15: 7}, uint64(owner)<<8 + 5, Add, label}
+}
+
 // newSealing makes a sealing of so many items, each held by up to three signals.
 func newSealing(t testing.TB, r *rand.Rand, n, class int) *sealing {
 	s := &sealing{signals: newSignals(), outputs: make([]prf, n), scope: testScope, class: class, workers: 2}
-	var err error
-	s.aliases, err = aes.NewCipher(make([]byte, 16))
-	require.NoError(t, err)
 	g := s.signals
 	for owner := range uint32(3) {
 		label := bytes.Repeat([]byte{'a' + byte(owner)}, class*int(owner)/2) // empty, half and full
-		addText(&g.names.texts, []byte(uuid.UUID{byte(owner + 1)}.String()[:16]), []byte{0, 0, 0, 0, 0, 0, byte(owner), 5}, label)
+		head := contentOf(owner, label).head()
+		addText(&g.names.texts, head[:], label)
 		for i := range n {
 			it := item{byte(i >> 16), byte(i >> 8), byte(i)}
 			if owner == 0 || r.IntN(3) == 0 {
@@ -33,7 +34,7 @@ func newSealing(t testing.TB, r *rand.Rand, n, class int) *sealing {
 			}
 		}
 	}
-	_, err = g.book.settle()
+	_, err := g.book.settle()
 	require.NoError(t, err)
 	for i := range s.outputs {
 		for at := 0; at < len(prf{}); at += 8 {
@@ -69,11 +70,8 @@ func TestSealing(t *testing.T) {
 					name := s.outputs[i].tag(h.place)
 					record := name[:]
 					if class > 0 {
-						said := s.signals.names.at(h.owner)
-						id := uuid.UUID(said[:16])
-						var name [16]byte
-						s.aliases.Encrypt(name[:], id[:])
-						record = append(record, modelLabel(&s.outputs[i], name, binary.BigEndian.Uint64(said[16:24]), id, said[24:], class)...)
+						label := s.signals.names.at(h.owner)[textHead:]
+						record = append(record, modelLabel(&s.outputs[i], contentOf(h.owner, label), class)...)
 					}
 					if class > 0 || at == 0 {
 						want = append(want, record)

@@ -37,7 +37,7 @@ func OpenState(cfg Config, from io.ReaderAt) (*State, error) {
 		return nil, err
 	}
 	p := &publisher{session: newSession(cfg, Transmitter, epoch)}
-	if p.aliases, err = p.aliasKey(); err != nil {
+	if err := cfg.needsKey(); err != nil {
 		return nil, failure(context.Background(), roundSetup, err)
 	}
 	file, err := newStateReader(from, cfg.Key, &p.scope)
@@ -50,6 +50,12 @@ func OpenState(cfg Config, from io.ReaderAt) (*State, error) {
 
 // Identifiers is how many the receiver enrolled.
 func (s *State) Identifiers() int64 { return s.of().file.layout.Items() }
+
+// Generation is what the receiver enrolled under.
+func (s *State) Generation() GenerationID {
+	o := s.of()
+	return baseGeneration(&o.scope, &o.file.coin)
+}
 
 // Record makes the record of a signal about one of its identifiers, which is the nth
 // signal about that identifier, counted from 0: byte for byte what a session would have

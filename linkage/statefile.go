@@ -207,6 +207,7 @@ func errDamaged() error {
 type stateReader struct {
 	from   io.ReaderAt
 	layout stateLayout
+	coin   [32]byte
 	salt   *bulk.Salt
 	chunks []stateChunk
 }
@@ -242,7 +243,8 @@ func newStateReader(from io.ReaderAt, key hashing.Key, s *scope) (*stateReader, 
 	if err != nil || uint64(p.Size()) != binary.BigEndian.Uint64(text[12:]) || uint32(p.Dense()) != binary.BigEndian.Uint32(text[20:]) {
 		return nil, errDamaged() // or of a version that computes sizes otherwise
 	}
-	r := &stateReader{from: from, layout: stateLayout{p}, salt: bulk.NewSalt([32]byte(text[24:]))}
+	r := &stateReader{from: from, layout: stateLayout{p}, coin: [32]byte(text[24:])}
+	r.salt = bulk.NewSalt(r.coin)
 	all := sha256.New()
 	for i := range p.Chunks() {
 		b := make([]byte, chunkHeader)

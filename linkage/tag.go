@@ -33,8 +33,8 @@ type tag [tagSize]byte
 const (
 	tagLabel        = "H&C/t2\x00"
 	commitmentLabel = "HC/c2" // with all else 64 bytes, as for the stream
-	streamLabel     = "HC/k2"
-	saltLabel       = "H&C/s2\x00" // goes with the scope, and no secret
+	streamLabel     = "H&C/k2\x00\x00"
+	scopeLabel      = "H&C/s2\x00" // goes with the scope, and no secret
 )
 
 func (f *prf) secret() *[secretSize]byte { return (*[secretSize]byte)(f[tagSize:]) }

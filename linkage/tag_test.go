@@ -2,7 +2,6 @@ package linkage
 
 import (
 	"bytes"
-	"crypto/aes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -19,8 +18,8 @@ func testPRF(name string) *prf {
 	return &f
 }
 
-func testHeader(sequence uint64) header {
-	return header{[16]byte{1, 2, 3}, sequence, opAdd}
+func testContent(sequence uint64, label []byte) *content {
+	return &content{testID, sequence, Add, label}
 }
 
 var testID = uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -47,13 +46,11 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 				label[i] = byte(i + 1)
 			}
 			l := newLabels(&testScope, class)
-			sealed := l.seal(nil, f, testHeader(3), testID, label)
+			sealed := l.seal(nil, f, testContent(3, label))
 			require.Len(t, sealed, sealedSize(class), "every label of a class is equally long")
 			got, err := l.open(f, sealed)
 			require.NoError(t, err)
-			require.Equal(t, testHeader(3), got.header)
-			require.Equal(t, testID, got.id)
-			require.Equal(t, label, append([]byte{}, got.label...))
+			require.Equal(t, *testContent(3, label), got)
 
 			refuses := func(l *labels, f *prf, sealed []byte, why string, args ...any) {
 				t.Helper()
@@ -86,11 +83,9 @@ func TestLabelOpensOnlyAsSealed(t *testing.T) {
 				sealed[bit/8] ^= 1 << (bit % 8)
 			}
 			// Its parts do not go with those of another that the same secret has sealed.
-			other := l.seal(nil, f, testHeader(4), testID, append([]byte{7}, label...)[:max(n, 1)])
-			for _, at := range []int{headerSize, atSealedText} {
-				refuses(l, f, slices.Concat(sealed[:at], other[at:]), "another from byte %d on", at)
-				refuses(l, f, slices.Concat(other[:at], sealed[at:]), "another up to byte %d", at)
-			}
+			other := l.seal(nil, f, testContent(4, append([]byte{7}, label...)[:max(n, 1)]))
+			refuses(l, f, slices.Concat(sealed[:commitmentSize], other[commitmentSize:]), "another text")
+			refuses(l, f, slices.Concat(other[:commitmentSize], sealed[commitmentSize:]), "another commitment")
 			_, err = l.open(f, sealed)
 			require.NoError(t, err, "what was refused leaves nothing behind")
 		}
@@ -105,8 +100,8 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 	l := newLabels(&testScope, class)
 	sealed := func(text []byte) []byte { return sealText(l, f, text) }
 	text := make([]byte, textHead+class)
-	copy(text, testID[:])
-	text[17], text[18], text[19] = 2, 'a', 'b'
+	head := testContent(1, []byte("ab")).head()
+	copy(text[copy(text, head[:]):], "ab")
 	got, err := l.open(f, sealed(text))
 	require.NoError(t, err)
 	require.Equal(t, []byte("ab"), got.label)
@@ -115,7 +110,7 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 	_, err = l.open(f, sealed(text))
 	require.ErrorIs(t, err, errLabel, "padding that is not zero")
 
-	text[textHead+class-1], text[17] = 0, class+1
+	text[textHead+class-1], text[textHead-1] = 0, class+1
 	_, err = l.open(f, sealed(text))
 	require.ErrorIs(t, err, errLabel, "a length above the class")
 }
@@ -123,11 +118,9 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 // sealText seals a text that no honest transmitter need have made.
 func sealText(l *labels, f *prf, text []byte) []byte {
 	sealed := make([]byte, sealedSize(l.class))
-	h := testHeader(1)
-	h.put(sealed)
-	copy(sealed[atSealedText:], text)
+	copy(sealed[commitmentSize:], text)
 	l.reserve(1)
-	l.put(0, f, sealed, text)
+	l.put(0, f, text)
 	l.finish([]prf{*f}, sealed, 0)
 	return sealed
 }
@@ -138,19 +131,19 @@ func TestCommitmentIsChecked(t *testing.T) {
 	f := testPRF("f")
 	for _, class := range []int{64, 256, 1024} {
 		l := newLabels(&testScope, class)
-		a := l.seal(nil, f, testHeader(1), testID, []byte("label"))
-		b := l.seal(nil, f, testHeader(1), testID, []byte("other"))
-		got, err := l.open(f, slices.Concat(a[:headerSize], b[headerSize:atSealedText], a[atSealedText:]))
+		a := l.seal(nil, f, testContent(1, []byte("label")))
+		b := l.seal(nil, f, testContent(1, []byte("other")))
+		got, err := l.open(f, slices.Concat(b[:commitmentSize], a[commitmentSize:]))
 		require.ErrorIs(t, err, errLabel, "the commitment of another label")
 		require.Zero(t, got)
 
 		// The text of a, masked as the foreign commitment wants it.
 		foreign := [commitmentSize]byte{1}
-		forged := slices.Concat(a[:headerSize], foreign[:], make([]byte, textHead+class))
-		putText(forged[atSealedText:], testID[:], []byte("label"))
+		head := testContent(1, []byte("label")).head()
+		forged := slices.Concat(foreign[:], head[:], []byte("label"), make([]byte, class-5))
 		l.point(0, f, &foreign)
 		l.run(1)
-		l.mask(0, forged[atSealedText:])
+		l.mask(0, forged[commitmentSize:])
 		require.Len(t, forged, len(a))
 		got, err = l.open(f, forged)
 		require.ErrorIs(t, err, errLabel)
@@ -159,14 +152,14 @@ func TestCommitmentIsChecked(t *testing.T) {
 	}
 }
 
-// Two texts under one header are sealed with unrelated keys: who forgets to count
-// the revision up does not reveal the difference of his labels.
+// Two labels of one revision are sealed with unrelated keys: who forgets to count it up
+// does not reveal the difference of his labels.
 func TestLabelsOfOneRevisionDoNotShareAKey(t *testing.T) {
 	f := testPRF("f")
 	l := newLabels(&testScope, 64)
-	a := l.seal(nil, f, testHeader(1), testID, []byte("phishing"))
-	b := l.seal(nil, f, testHeader(1), testID, []byte("spamming"))
-	ca, cb := a[headerSize+commitmentSize:], b[headerSize+commitmentSize:]
+	a := l.seal(nil, f, testContent(1, []byte("phishing")))
+	b := l.seal(nil, f, testContent(1, []byte("spamming")))
+	ca, cb := a[commitmentSize:], b[commitmentSize:]
 	equal := 0
 	for i := range ca {
 		if ca[i] == cb[i] {
@@ -186,37 +179,31 @@ func TestTagAndLabelModel(t *testing.T) {
 		require.Equal(t, sum[:16], tagBytes(f.tag(j)))
 	}
 
-	aliases, err := aes.NewCipher(make([]byte, 16))
-	require.NoError(t, err)
 	for _, class := range []int{64, 256, 1024} {
-		l := newLabels(&testScope, class)
-		name := alias(aliases, testID)
-		block := make([]byte, 16)
-		aliases.Encrypt(block, testID[:])
-		require.Equal(t, block, name[:])
-		got := l.seal([]byte("before"), f, header{name, 7, opAdd}, testID, []byte("label"))
-		require.Equal(t, join([]byte("before"), modelLabel(f, name, 7, testID, []byte("label"), class)), got)
+		c := testContent(0x0102030405060708, []byte("label"))
+		got := newLabels(&testScope, class).seal([]byte("before"), f, c)
+		require.Equal(t, join([]byte("before"), modelLabel(f, c, class)), got)
 	}
 }
 
 // modelLabel seals a label piece by piece.
-func modelLabel(f *prf, name [16]byte, sequence uint64, id uuid.UUID, label []byte, class int) []byte {
+func modelLabel(f *prf, c *content, class int) []byte {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	head := join(name[:], binary.BigEndian.AppendUint64(nil, sequence), []byte{1})
-	text := join(id[:], binary.BigEndian.AppendUint16(nil, uint16(len(label))), label, make([]byte, class-len(label)))
-	first := sha256.Sum256(join([]byte("HC/c2"), f[16:], head, text[:18]))
-	second := sha256.Sum256(text[18:])
+	text := join(c.id[:], binary.BigEndian.AppendUint64(nil, c.sequence), []byte{1}, binary.BigEndian.AppendUint16(nil, uint16(len(c.label))),
+		c.label, make([]byte, class-len(c.label)))
+	in := sha256.Sum256(join([]byte("H&C/s2\x00"), testScope[:]))
+	first := sha256.Sum256(join([]byte("HC/c2"), f[16:], in[:16], text[:27]))
+	second := sha256.Sum256(text[27:])
 	commitment := sha256.Sum256(join(first[:], second[:]))
-	salt := sha256.Sum256(join([]byte("H&C/s2\x00"), testScope[:]))
 	var stream []byte
-	for i := byte(0); len(stream) < len(text); i++ {
-		block := sha256.Sum256(join([]byte("HC/k2"), salt[:10], []byte{i}, f[16:], commitment[:]))
+	for i := uint64(0); len(stream) < len(text); i++ {
+		block := sha256.Sum256(join([]byte("H&C/k2\x00\x00"), binary.BigEndian.AppendUint64(nil, i), f[16:], commitment[:]))
 		stream = append(stream, block[:]...)
 	}
 	for i := range text {
 		text[i] ^= stream[i]
 	}
-	return join(head, commitment[:], text)
+	return join(commitment[:], text)
 }
 
 func tagBytes(t tag) []byte { return t[:] }
@@ -224,11 +211,11 @@ func tagBytes(t tag) []byte { return t[:] }
 // Nothing of one label is left in the room for the next, which may be shorter.
 func TestLabelRoomIsCleared(t *testing.T) {
 	f, l := testPRF("f"), newLabels(&testScope, 64)
-	want := l.seal(nil, f, testHeader(1), testID, []byte("b"))
-	_ = l.seal(nil, testPRF("g"), testHeader(2), uuid.UUID{1}, bytes.Repeat([]byte("a"), 64))
+	want := l.seal(nil, f, testContent(1, []byte("b")))
+	_ = l.seal(nil, testPRF("g"), &content{uuid.UUID{1}, 2, Add, bytes.Repeat([]byte("a"), 64)})
 	_, err := l.open(f, want)
 	require.NoError(t, err)
-	require.Equal(t, want, l.seal(nil, f, testHeader(1), testID, []byte("b")))
+	require.Equal(t, want, l.seal(nil, f, testContent(1, []byte("b"))))
 	opened, err := l.open(f, want)
 	require.NoError(t, err)
 	commitments := l.commitments
@@ -245,9 +232,9 @@ func TestLabelRoomIsCleared(t *testing.T) {
 func TestTagAndLabelKnownAnswer(t *testing.T) {
 	f := testPRF("known")
 	t0, t1 := f.tag(0), f.tag(1)
-	sealed := newLabels(&testScope, 64).seal(nil, f, testHeader(5), testID, []byte("label"))
+	sealed := newLabels(&testScope, 64).seal(nil, f, testContent(5, []byte("label")))
 	sum := sha256.Sum256(sealed)
 	require.Equal(t, "7117fff2d0fd294462b3c802b7cb8753", hex.EncodeToString(t0[:]))
 	require.Equal(t, "c53b61aad48644854be750ec1cf1cfc5", hex.EncodeToString(t1[:]))
-	require.Equal(t, "c2063953292f88a418fd90ca26d81c0930f74897a1710e0a8c79331a34166cad", hex.EncodeToString(sum[:]))
+	require.Equal(t, "780ed1b1e70249765f71b864b6ce24f0bfa9345816bf2bb679c1150a0be37b5d", hex.EncodeToString(sum[:]))
 }

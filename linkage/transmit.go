@@ -70,7 +70,7 @@ type transmitter struct {
 }
 
 func (t *transmitter) run(ctx context.Context) (round string, err error) {
-	if err := t.open(); err != nil {
+	if err := t.open(ctx); err != nil {
 		return roundOpening, err
 	}
 	t.lap(roundOpening)
@@ -95,7 +95,7 @@ func (t *transmitter) close() (round string, err error) {
 	return roundClosing, err
 }
 
-func (t *transmitter) open() error {
+func (t *transmitter) open(ctx context.Context) error {
 	in, err := t.openTransmitter(t.pub.public, countSize*len(t.cfg.Agreement.Kinds))
 	if err != nil {
 		return err
@@ -114,7 +114,21 @@ func (t *transmitter) open() error {
 			return err
 		}
 	}
+	if err := t.admit(ctx, int64(t.sum.Identifiers)); err != nil {
+		return err
+	}
 	return t.ch.write(msgAccept, binary.BigEndian.AppendUint64(nil, uint64(t.sum.Records)), t.pub.bases)
+}
+
+// admit asks the caller, if it wants to be asked.
+func (t *transmitter) admit(ctx context.Context, identifiers int64) error {
+	if t.cfg.Admit == nil {
+		return nil
+	}
+	if err := t.cfg.Admit(ctx, identifiers); err != nil {
+		return &Error{Code: ErrLimit, cause: fmt.Errorf("not admitted: %w", err)}
+	}
+	return nil
 }
 
 // publish sends the records.

@@ -29,7 +29,7 @@ type evaluation struct {
 }
 
 func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
-	seed, err := t.openBulk()
+	seed, err := t.openBulk(ctx)
 	if err != nil {
 		return roundOpening, err
 	}
@@ -64,7 +64,7 @@ func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
 }
 
 // openBulk checks the sizes that the receiver announces, and finds what it wants to go on with.
-func (t *transmitter) openBulk() (seed [32]byte, err error) {
+func (t *transmitter) openBulk(ctx context.Context) (seed [32]byte, err error) {
 	in, err := t.openTransmitter(nil, enrolBodySize)
 	if err != nil {
 		return seed, err
@@ -86,6 +86,9 @@ func (t *transmitter) openBulk() (seed [32]byte, err error) {
 		// Of a chunk that is passed over nothing is known: all its values would be zero.
 		if body.done != 0 {
 			return seed, ErrResume
+		}
+		if err := t.admit(ctx, p.Encodable()); err != nil {
+			return seed, err
 		}
 		if e, err = t.begin(p, jointCoin(in.transcript, body.coin)); err != nil {
 			return seed, err

@@ -1,0 +1,336 @@
+package linkage
+
+import (
+	"bytes"
+	"cmp"
+	"crypto"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// Sealer makes the records and batches of one feed. It holds the epoch's key and prints
+// nothing of it. It is safe for concurrent use; the zero Sealer cannot be used.
+type Sealer struct {
+	of func() *sealer // behind a function, so that no dump of the value shows a key
+}
+
+type sealer struct {
+	*session
+	live        live
+	base        *State // or nil
+	generations []GenerationID
+	feed        FeedID
+	aliases     cipher.Block
+	keys        []byte // from which the keys of labels come
+	random      io.Reader
+}
+
+var errNoFeed = errors.New("an agreement on tags alone has no feed: nothing in one could be withdrawn")
+
+// NewSealer makes the sealer of the feed of an epoch, the one that cfg.Now is in: its live
+// generation, and the one of a bulk session if base is not nil. It needs cfg.Key, and takes
+// some milliseconds. Errors are [*Error]: [ErrInput] for what cannot be used, [ErrState] for
+// a base of another agreement or epoch.
+func NewSealer(cfg Config, base *State) (*Sealer, error) {
+	cfg, epoch, err := cfg.prepare(Transmitter)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.needsKey(); err != nil {
+		return nil, err
+	}
+	if cfg.Agreement.LabelBytes == 0 {
+		return nil, &Error{Code: ErrInput, cause: errNoFeed}
+	}
+	s := &sealer{session: newSession(cfg, Transmitter, epoch), base: base, random: rand.Reader}
+	if s.live, err = s.session.live(); err != nil {
+		return nil, err
+	}
+	s.generations = []GenerationID{liveGeneration(&s.scope)}
+	if base != nil {
+		if base.of().scope != s.scope {
+			return nil, &Error{Code: ErrState, cause: errors.New("the base is of another agreement or epoch")}
+		}
+		s.generations = append(s.generations, base.Generation())
+	}
+	s.feed = feedID(&s.scope, s.generations)
+	name := hex.EncodeToString(s.scope[:]) + "/" + hex.EncodeToString(s.feed[:])
+	s.aliases = newAES(cfg.Key.Secret("linkage/feed-alias/v1/"+name, 16))
+	s.keys = cfg.Key.Secret("linkage/feed-label/v1/"+name, 32)
+	return &Sealer{of: func() *sealer { return s }}, nil
+}
+
+// Feed gives the feed's name.
+func (s *Sealer) Feed() FeedID { return s.of().feed }
+
+// Generations gives the generations that a record has tags of, in the order of its slots.
+func (s *Sealer) Generations() []GenerationID { return slices.Clone(s.of().generations) }
+
+// About is one identifier that a signal is about, as the transmitter may store it: what is
+// in Values is noise without the keeper's key.
+type About struct {
+	Kind hashing.Kind
+	// Token is the same for the same identifier: it is what signals about it are counted by.
+	Token [16]byte
+	// Nth is how many signals of this feed were about the identifier before this one, and
+	// stays with the signal as long as the feed lasts. It is below the agreement's
+	// SignalsPerIdentifier. Two signals with one Nth would have one tag.
+	Nth uint16
+	// Values are those of the function in every slot, 32 bytes each, sealed.
+	Values []byte
+}
+
+// Values evaluates an identifier in every slot of the feed, at about 100 microseconds. Nth is
+// for the caller to set. A kind outside the agreement is a [*KindError], a zero identifier
+// [ErrInput], a state file that was changed [ErrState].
+func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
+	o := s.of()
+	if id.IsZero() {
+		return About{}, &Error{Code: ErrInput, cause: errors.New("a zero identifier")}
+	}
+	if err := o.cfg.Agreement.Admits(id.Kind()); err != nil {
+		return About{}, err
+	}
+	x := id.Digest(o.digest)
+	defer clear(x[:])
+	kept := k.of()
+	a := About{Kind: id.Kind(), Token: kept.itemToken(&x)}
+	f, err := o.live.evaluate(id.Kind(), &x)
+	for slot := 0; err == nil; slot++ {
+		hidden := kept.hide(&f)
+		clear(f[:])
+		a.Values = append(a.Values, hidden[:]...)
+		if slot+1 == len(o.generations) {
+			return a, nil
+		}
+		f, err = o.base.of().file.evaluate(x)
+	}
+	return About{}, stateFailure(err)
+}
+
+// Record makes a record of the feed, with keeper and what Values has given under it: 85 bytes,
+// the agreement's LabelBytes and 32 for each identifier and slot, and for a Retract, which has
+// neither label nor identifiers, 26 bytes. The same is the same record, byte for byte. A
+// Revise must be about the same identifiers as the Add, each with its Nth.
+//
+// Errors are [*Error]: [ErrInput] for an unknown operation, a nil ID, a sequence of 2^63 or
+// more, no identifier or one twice, or more than [MaxIdentifiers]; [ErrLimit] for a label
+// above LabelBytes or an Nth beyond SignalsPerIdentifier.
+func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) ([]byte, error) {
+	o := s.of()
+	if err := o.checkRecord(op, id, sequence, label, about); err != nil {
+		return nil, err
+	}
+	class := o.cfg.Agreement.LabelBytes
+	head := make([]byte, recordHead, feedRecordSize(len(about), len(o.generations), class))
+	o.aliases.Encrypt(head, id[:])
+	binary.BigEndian.PutUint64(head[16:], sequence)
+	head[recordHead-2], head[recordHead-1] = byte(op), byte(len(about))
+	if op == Retract {
+		return head, nil
+	}
+	var inner prf // of which sealing needs the secret alone
+	defer clear(inner[:])
+	*inner.secret() = o.labelKey(head, label)
+	out := o.appendPairs(head, k.of(), inner.secret(), about)
+	l := newLabels(&o.scope, class)
+	defer l.close()
+	return l.seal(out, &inner, &content{id, sequence, op, label}), nil
+}
+
+func (s *sealer) checkRecord(op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) error {
+	fault := ""
+	switch {
+	case op < Add || op > Retract:
+		fault = "an unknown operation"
+	case id == uuid.Nil:
+		fault = "a signal without ID"
+	case sequence > maxSequence:
+		fault = "a sequence of 2^63 or more"
+	case op == Retract && (len(label) > 0 || len(about) > 0):
+		fault = "a Retract with a label or identifiers"
+	case op != Retract && (len(about) < 1 || len(about) > MaxIdentifiers):
+		fault = fmt.Sprintf("a signal about none or more than %d identifiers", MaxIdentifiers)
+	}
+	for i := range about {
+		if len(about[i].Values) != len(s.generations)*len(prf{}) {
+			fault = "values of another feed"
+		}
+		if slices.ContainsFunc(about[:i], func(b About) bool { return b.Token == about[i].Token }) {
+			fault = "an identifier twice"
+		}
+	}
+	if fault != "" {
+		return &Error{Code: ErrInput, cause: errors.New(fault)}
+	}
+	terms := s.cfg.Agreement
+	if err := limit("LabelBytes", int64(len(label)), int64(terms.LabelBytes)); err != nil {
+		return err
+	}
+	for i := range about {
+		if err := limit("SignalsPerIdentifier", int64(about[i].Nth)+1, terms.Limits.SignalsPerIdentifier); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelKey is the key of a label: a pseudorandom function of all that is sealed, so that two
+// labels never have one key, and a record that is made again is the same.
+func (s *sealer) labelKey(head, label []byte) [secretSize]byte {
+	h := hmac.New(sha256.New, s.keys)
+	h.Write(head[:wrappedHead])
+	h.Write(label)
+	return [secretSize]byte(h.Sum(nil))
+}
+
+// appendPairs appends tags and wraps, the identifiers in the order of their tags: how the
+// transmitter orders them is not to be seen.
+func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, about []About) []byte {
+	size := len(s.generations) * pairSize
+	pairs := make([][]byte, len(about))
+	for i := range about {
+		for slot := range s.generations {
+			f := k.reveal((*[32]byte)(about[i].Values[slot*len(prf{}):]))
+			t := f.tag(uint32(about[i].Nth))
+			wrap := wrapping(f, uint32(about[i].Nth), record)
+			clear(f[:])
+			subtle.XORBytes(wrap[:], wrap[:], key[:])
+			pairs[i] = append(append(pairs[i], t[:]...), wrap[:]...)
+		}
+	}
+	slices.SortFunc(pairs, bytes.Compare)
+	record = slices.Grow(record, len(pairs)*size)
+	for _, p := range pairs {
+		record = append(record, p...)
+	}
+	return record
+}
+
+// Batch makes the batch of the given records and so much padding: what looks like an Add about
+// identifiers that nobody has. It sorts the records by alias and signs. Of h, Number,
+// Previous, Time, Complete and Final are the caller's to set. It gives the batch and its
+// digest.
+//
+// Errors are [*Error]: [ErrInput] for a header that cannot be, for records that are not of this
+// feed, or two of one signal; [ErrLimit] for more than [MaxRecords] or [MaxBatch].
+func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [32]byte, error) {
+	o := s.of()
+	h.Epoch, h.Feed, h.Generations = o.epoch, o.feed, o.generations
+	fail := func(err error) ([]byte, [32]byte, error) { return nil, [32]byte{}, err }
+	if h.Number < 1 || h.Number > maxSequence || (h.Number == 1) != (h.Previous == [32]byte{}) || !wholeSecond(h.Time) || padding < 0 {
+		return fail(&Error{Code: ErrInput, cause: errors.New("a number, digest, time or padding that cannot be")})
+	}
+	if err := limit("MaxRecords", int64(len(records))+int64(padding), MaxRecords); err != nil {
+		return fail(err)
+	}
+	all, err := o.padded(records, padding)
+	if err != nil {
+		return fail(err)
+	}
+	size := batchPrefix + headerFixed + maxSlots*len(GenerationID{}) + headerRest + signatureSize
+	for _, r := range all {
+		size += len(r)
+	}
+	if err := limit("MaxBatch", int64(size), MaxBatch); err != nil {
+		return fail(err)
+	}
+	body := slices.Concat(all...)
+	out := append(append(make([]byte, 0, size), batchMagic...), batchVersion)
+	out = h.append(out, &o.scope, len(all), body)
+	digest := batchDigest(out[batchPrefix:])
+	sig, err := o.cfg.Signer.Sign(nil, signedBatch(&digest), crypto.Hash(0))
+	if err == nil && len(sig) != signatureSize {
+		err = fmt.Errorf("a signature of %d bytes", len(sig))
+	}
+	if err != nil {
+		return fail(&Error{Code: ErrInput, cause: err})
+	}
+	return append(append(out, body...), sig...), digest, nil
+}
+
+// padded checks and sorts records, among which it puts padding. That has the revisions and
+// the numbers of identifiers that the Adds have.
+func (s *sealer) padded(records [][]byte, padding int) ([][]byte, error) {
+	class, slots := s.cfg.Agreement.LabelBytes, len(s.generations)
+	all := make([][]byte, 0, len(records)+padding)
+	var adds []Record
+	for _, b := range records {
+		r, rest, ok := cutRecord(b, slots, class)
+		if !ok || len(rest) > 0 {
+			return nil, &Error{Code: ErrInput, cause: errors.New("what is no record of the feed")}
+		}
+		if r.Operation() == Add {
+			adds = append(adds, r)
+		}
+		all = append(all, b)
+	}
+	for range padding {
+		n, sequence := 1, uint64(1)
+		if len(adds) > 0 {
+			var random [8]byte
+			if _, err := io.ReadFull(s.random, random[:]); err != nil {
+				return nil, &Error{Code: ErrInternal, cause: err}
+			}
+			at, _ := bits.Mul64(binary.BigEndian.Uint64(random[:]), uint64(len(adds)))
+			n, sequence = adds[at].Identifiers(), adds[at].Sequence()
+		}
+		b := make([]byte, feedRecordSize(n, slots, class))
+		if _, err := io.ReadFull(s.random, b); err != nil {
+			return nil, &Error{Code: ErrInternal, cause: err}
+		}
+		binary.BigEndian.PutUint64(b[16:], sequence)
+		b[recordHead-2], b[recordHead-1] = byte(Add), byte(n)
+		sortPairs(b, n, slots)
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b []byte) int { return bytes.Compare(a[:16], b[:16]) })
+	for i := range all[min(1, len(all)):] {
+		if bytes.Equal(all[i][:16], all[i+1][:16]) {
+			return nil, &Error{Code: ErrInput, cause: errors.New("two records of one signal in a batch")}
+		}
+	}
+	return all, nil
+}
+
+// sortPairs puts the pairs of a record into the order of their tags.
+func sortPairs(record []byte, n, slots int) {
+	var pairs [][]byte
+	for p := range slices.Chunk(slices.Clone(record[recordHead:][:n*slots*pairSize]), slots*pairSize) {
+		pairs = append(pairs, p)
+	}
+	slices.SortFunc(pairs, bytes.Compare)
+	copy(record[recordHead:], slices.Concat(pairs...))
+}
+
+// leastCount is the least that a count is padded to.
+const leastCount = 8
+
+// PaddedCount gives the number of records, padding included, to which a batch of n is
+// filled up: the counts that a peer sees are few and say little. It is Padmé (Nikitin and
+// others, "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019),
+// which keeps the highest bits of n, as many as the length of its length: at most 12 percent more,
+// above 8, and never above [MaxRecords].
+func PaddedCount(n int) int {
+	if n <= leastCount {
+		return leastCount
+	}
+	size := bits.Len(uint(n)) - 1
+	low := size - bits.Len(uint(size))
+	mask := 1<<max(low, 0) - 1
+	return cmp.Or(min((n+mask)&^mask, max(n, MaxRecords)), n)
+}

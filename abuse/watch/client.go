@@ -165,14 +165,14 @@ func (e *downError) Error() string {
 	if e.left {
 		return ErrPartnerDown.Error() + ": it is left alone for a moment"
 	}
-	return ErrPartnerDown.Error() + ": " + plain(e.cause).Error()
+	return ErrPartnerDown.Error() + ": " + bare(e.cause).Error()
 }
 
 func (e *downError) Unwrap() []error { return []error{ErrPartnerDown, e.cause} }
 
-// plain takes the address off an error of package http: it says which feed or epoch, and more than
+// bare takes the address off an error of package http: it says which feed or epoch, and more than
 // the caller's log needs.
-func plain(err error) error {
+func bare(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}

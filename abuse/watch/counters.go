@@ -126,8 +126,11 @@ func (t *Transmitter) draftRecord(ctx context.Context) (next *linkage.SessionRec
 			last = *before
 			n.Previous, n.From, n.Day, n.Epoch = last.Hash(), last.Until, max(n.Day, last.Day), last.Epoch
 		}
-		if n.Until.Before(n.From) {
-			n.Until = n.From
+		// The clock may have been set back: neither a record nor a day does.
+		for _, least := range []time.Time{n.From, time.Unix(n.Day*24*60*60, 0).UTC()} {
+			if n.Until.Before(least) {
+				n.Until = least
+			}
 		}
 		if c[5].period == n.Day {
 			n.SpentDay = uint64(c[5].used)

@@ -160,7 +160,7 @@ func (t *Transmitter) fail(w http.ResponseWriter, r *http.Request, err error) {
 		t.tel.alarm(ctx, AlarmStoreFailing, t.now(ctx), 0)
 		wait = time.Second
 	case Internal:
-		t.tel.log.ErrorContext(ctx, "hueandcry.internal", slog.Any("error", err))
+		t.tel.log.ErrorContext(ctx, "hueandcry.internal", slog.String("error", plain(err)))
 	case Busy, BaseBusy:
 		wait = time.Second
 	case BudgetExhausted:

@@ -101,7 +101,7 @@ func (t *Transmitter) serveUpgrade(w http.ResponseWriter, r *http.Request, epoch
 		return nil
 	}
 	if _, err := t.serveBase(r.Context(), conn, epoch); err != nil {
-		t.tel.log.WarnContext(r.Context(), "hueandcry.base", slog.Any("error", err))
+		t.tel.log.WarnContext(r.Context(), "hueandcry.base", slog.String("error", plain(err)))
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (t *Transmitter) adopt(ctx context.Context, cfg linkage.Config, epoch uint3
 	b.file, b.name, b.pub = nil, "", nil
 	b.mu.Unlock()
 	if err := errors.Join(file.Close(), t.turn(ctx)); err != nil {
-		t.tel.log.ErrorContext(ctx, "hueandcry.base", slog.Any("error", err))
+		t.tel.log.ErrorContext(ctx, "hueandcry.base", slog.String("error", plain(err)))
 	}
 	return nil
 }

@@ -148,7 +148,7 @@ func (t *Transmitter) Run(ctx context.Context) error {
 		case <-ticks.C:
 		}
 		if err := errors.Join(t.Cut(ctx), t.closeHourly(ctx)); err != nil && ctx.Err() == nil {
-			t.tel.log.ErrorContext(ctx, "hueandcry.cut", slog.Any("error", err))
+			t.tel.log.ErrorContext(ctx, "hueandcry.cut", slog.String("error", plain(err)))
 			t.tel.alarm(ctx, AlarmStoreFailing, t.now(ctx), 0)
 		}
 	}

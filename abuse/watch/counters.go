@@ -136,8 +136,7 @@ func (t *Transmitter) draftRecord(ctx context.Context) (next *linkage.SessionRec
 			n.SpentDay = uint64(c[5].used)
 		}
 		if c[1].period == n.Day {
-			// Another process may have been in the day before when it counted.
-			n.EvaluatedDay = min(uint64(c[1].used), n.SpentDay)
+			n.EvaluatedDay = min(uint64(c[1].used), n.Evaluated-last.Evaluated)
 		}
 		if e, ok := t.cfg.Agreement.Epoch(now); ok {
 			n.Epoch = max(n.Epoch, e)
@@ -159,6 +158,15 @@ func (t *Transmitter) draftRecord(ctx context.Context) (next *linkage.SessionRec
 			if signals.period == n.Day {
 				n.SignalsDay = max(n.SignalsDay, uint64(signals.used))
 			}
+		}
+		if n.Day == last.Day {
+			// What was charged in the last moment of the day before and counted since is of this
+			// one; and what is given back stays spent in what is said of it.
+			n.EvaluatedDay = last.EvaluatedDay + n.Evaluated - last.Evaluated
+			n.SpentDay, n.SignalsDay = max(n.SpentDay, last.SpentDay), max(n.SignalsDay, last.SignalsDay)
+		}
+		if n.SpentDay = max(n.SpentDay, n.EvaluatedDay); n.SpentDay > uint64(t.cfg.Agreement.Limits.AdditionsPerDay) {
+			return nil // by that moment: it is of no day then, and waits for the next
 		}
 		same := last
 		same.Sequence, same.Previous, same.From, same.Until = n.Sequence, n.Previous, n.From, n.Until

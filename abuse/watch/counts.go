@@ -93,10 +93,18 @@ func (a *additions) commit(ctx context.Context, f func(w abuse.Writer) error) er
 	news := a.counts
 	a.counts = counts{} // after a failure it is not known whether they were written: never twice
 	return a.store.Update(ctx, func(w abuse.Writer) error {
+		now, err := counted(w, a.link, budgetAdditions)
+		if err != nil {
+			return err
+		}
+		evaluated := news.evaluated
+		if now.period > a.period {
+			evaluated = 0 // another process has closed the day that they are of
+		}
 		for _, c := range []struct {
 			name string
 			n    int64
-		}{{countEvaluated, news.evaluated}, {countRequests, news.requests}, {countRefused, news.refused}} {
+		}{{countEvaluated, evaluated}, {countRequests, news.requests}, {countRefused, news.refused}} {
 			if _, _, err := spend(w, spending{a.link, c.name, a.period, c.n, math.MaxInt64, true}); err != nil {
 				return err
 			}

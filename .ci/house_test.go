@@ -107,6 +107,18 @@ func TestDependencies(t *testing.T) {
 		"golang.org/x/text":                   "of phonenumbers",
 		"google.golang.org/protobuf":          "of phonenumbers",
 		"golang.org/x/sys":                    "of x/crypto; which instructions the processor has",
+		"modernc.org/sqlite":                  "SQLite in Go: a store in a file, without cgo",
+		"modernc.org/libc":                    "of sqlite",
+		"modernc.org/mathutil":                "of sqlite",
+		"modernc.org/memory":                  "of sqlite",
+		"github.com/dustin/go-humanize":       "of sqlite",
+		"github.com/mattn/go-isatty":          "of sqlite",
+		"github.com/ncruces/go-strftime":      "of sqlite",
+		"github.com/remyoudompheng/bigfft":    "of sqlite",
+		"github.com/jackc/pgx/v5":             "PostgreSQL, and what speaks its protocol",
+		"github.com/jackc/pgpassfile":         "of pgx",
+		"github.com/jackc/pgservicefile":      "of pgx",
+		"github.com/jackc/puddle/v2":          "of pgx",
 	}
 	for _, p := range packages(t) {
 		for _, d := range p.Deps {
@@ -119,6 +131,10 @@ func TestDependencies(t *testing.T) {
 			}
 			if strings.HasPrefix(p.ImportPath, module+"/linkage/internal") && strings.Contains(d, "phonenumbers") {
 				t.Errorf("%s needs %s: the core of the protocol knows nothing of phone numbers", p.ImportPath, d)
+			}
+			database := strings.HasPrefix(d, "modernc.org/") || strings.HasPrefix(d, "github.com/jackc/")
+			if database && p.ImportPath != module+"/abuse/sqlstore" && !strings.HasPrefix(p.ImportPath, module+"/examples/") {
+				t.Errorf("%s needs %s: databases are known to abuse/sqlstore alone, and to whole programs", p.ImportPath, d)
 			}
 		}
 	}

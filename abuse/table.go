@@ -33,7 +33,7 @@ var tableNames = [...]string{"", "generations", "enrolments", "holdings", "curso
 	"undecided", "expiries", "decisions", "outbox", "rechecks", "signals", "about", "ordinals", "unpublished", "heads",
 	"batches", "budgets", "session_records", "opt_outs"}
 
-// String gives the name of the table, which is also its name in a database.
+// String gives the name of the table: "session_records". In a database it has hc_ before it.
 func (t Table) String() string {
 	if t.Valid() {
 		return tableNames[t]

@@ -90,11 +90,10 @@ type Flagged struct {
 	// Identifiers are those that the flagged account holds.
 	Identifiers []hashing.Identifier
 	// ID names the signal, through all its revisions, to those who may read it; no
-	// two signals have the same. It must say nothing of the account. Others see an
-	// alias of it that is new for every agreement and epoch. Under an agreement on
-	// tags alone it stays here, as Sequence does.
+	// two signals have the same. It must say nothing of the account. Under an agreement
+	// on tags alone it stays here, as Sequence does.
 	//
-	// Sequence is the revision, which everybody sees. A label that is changed needs
+	// Sequence is the revision, which the same people see. A label that is changed needs
 	// a higher one, for of one revision receivers expect one label.
 	ID       uuid.UUID
 	Sequence uint64

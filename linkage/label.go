@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -19,13 +20,18 @@ type content struct {
 	label    []byte
 }
 
-// head gives what stands in front of the label in a text.
-func (c *content) head() (b [textHead]byte) {
-	copy(b[:], c.id[:])
-	binary.BigEndian.PutUint64(b[16:], c.sequence)
-	b[24] = byte(c.op)
-	binary.BigEndian.PutUint16(b[25:], uint16(len(c.label)))
+// textMiddle gives what stands between ID and label in a text.
+func textMiddle(sequence uint64, op Operation, size int) (b [textHead - 16]byte) {
+	binary.BigEndian.PutUint64(b[:], sequence)
+	b[8] = byte(op)
+	binary.BigEndian.PutUint16(b[9:], uint16(size))
 	return b
+}
+
+// text gives the text, but for the zeros.
+func (c *content) text() []byte {
+	middle := textMiddle(c.sequence, c.op, len(c.label))
+	return slices.Concat(c.id[:], middle[:], c.label)
 }
 
 // A sealed label is
@@ -232,8 +238,8 @@ func (l *labels) finish(fs []prf, sealed []byte, apart int) {
 func (l *labels) seal(dst []byte, f *prf, c *content) []byte {
 	dst = append(dst, make([]byte, sealedSize(l.class))...)
 	sealed := dst[len(dst)-sealedSize(l.class):]
-	text, head := sealed[commitmentSize:], c.head()
-	copy(text[copy(text, head[:]):], c.label)
+	text := sealed[commitmentSize:]
+	copy(text, c.text())
 	l.reserve(1)
 	l.put(0, f, text)
 	l.finish([]prf{*f}, sealed, 0)

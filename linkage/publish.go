@@ -126,9 +126,6 @@ func newSignals() *signals {
 	return &signals{book: newBook(true), names: newNames(1, len(uuid.UUID{}))}
 }
 
-// content is what is sealed of a signal.
-func (f *Flagged) content() *content { return &content{f.ID, f.Sequence, Add, f.Label} }
-
 // collect reads the signals and finds which are about each identifier.
 func (p *publisher) collect(ctx context.Context, given Source[Flagged]) error {
 	p.signals = newSignals()
@@ -177,8 +174,8 @@ func (s *session) readSignals(ctx context.Context, in *intake, g *signals, given
 		if class == 0 { // a tag alone says nothing of the signal
 			addText(&g.names.texts, f.ID[:])
 		} else {
-			head := f.content().head()
-			addText(&g.names.texts, head[:], f.Label)
+			middle := textMiddle(f.Sequence, Add, len(f.Label))
+			addText(&g.names.texts, f.ID[:], middle[:], f.Label)
 		}
 		g.names.hashes.push(maphash.Bytes(g.names.seed, f.ID[:]))
 		if err := in.admit(ctx, f.Ref, f.Identifiers); err != nil {

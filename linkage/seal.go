@@ -204,7 +204,7 @@ func (p *publisher) record(f *prf, nth uint32, signal *Flagged) []byte {
 	if l.class == 0 {
 		return out
 	}
-	return l.seal(out, f, signal.content())
+	return l.seal(out, f, &content{signal.ID, signal.Sequence, Add, signal.Label})
 }
 
 // sealRun is how many records are sealed at a time. The function's value for one and

@@ -25,8 +25,7 @@ func newSealing(t testing.TB, r *rand.Rand, n, class int) *sealing {
 	g := s.signals
 	for owner := range uint32(3) {
 		label := bytes.Repeat([]byte{'a' + byte(owner)}, class*int(owner)/2) // empty, half and full
-		head := contentOf(owner, label).head()
-		addText(&g.names.texts, head[:], label)
+		addText(&g.names.texts, contentOf(owner, label).text())
 		for i := range n {
 			it := item{byte(i >> 16), byte(i >> 8), byte(i)}
 			if owner == 0 || r.IntN(3) == 0 {

@@ -100,8 +100,7 @@ func TestLabelPaddingIsChecked(t *testing.T) {
 	l := newLabels(&testScope, class)
 	sealed := func(text []byte) []byte { return sealText(l, f, text) }
 	text := make([]byte, textHead+class)
-	head := testContent(1, []byte("ab")).head()
-	copy(text[copy(text, head[:]):], "ab")
+	copy(text, testContent(1, []byte("ab")).text())
 	got, err := l.open(f, sealed(text))
 	require.NoError(t, err)
 	require.Equal(t, []byte("ab"), got.label)
@@ -139,8 +138,7 @@ func TestCommitmentIsChecked(t *testing.T) {
 
 		// The text of a, masked as the foreign commitment wants it.
 		foreign := [commitmentSize]byte{1}
-		head := testContent(1, []byte("label")).head()
-		forged := slices.Concat(foreign[:], head[:], []byte("label"), make([]byte, class-5))
+		forged := slices.Concat(foreign[:], testContent(1, []byte("label")).text(), make([]byte, class-5))
 		l.point(0, f, &foreign)
 		l.run(1)
 		l.mask(0, forged[commitmentSize:])

@@ -19,16 +19,17 @@ import (
 //	Signals         link ‖ 0 ‖ id                      sequence 8 ‖ flags 1 (1 retracted) ‖ until 8 ‖ BE16 n ‖ account ‖ label
 //	                link ‖ 1 ‖ BE16 n ‖ account ‖ id   nothing: the signals of an account
 //	About           feed ‖ id                          flags 1 (1 published) ‖ the identifiers' values, sealed by the feed's keeper
-//	Ordinals        feed ‖ token                       how many signals of the feed the identifier has had, 2
-//	Unpublished     feed ‖ id                          the sequence that is to be published, 8
+//	Ordinals        feed ‖ token                       how many signals of the feed the identifier has had, 2, without a version
+//	Unpublished     feed ‖ id                          the sequence that is to be published, 8, without a version
 //	Heads           link ‖ feed                        see head
 //	Batches         feed ‖ number 8                    digest 32 ‖ the batch, sealed by the feed's keeper
 //	Budgets         link ‖ name                        period 8 ‖ used 8 ‖ total 8
 //	SessionRecords  link ‖ sequence 8                  the record
 //
-// The names of budgets: "additions" (of a UTC day), "base" (of an epoch), "published", "batches",
-// "evaluated", "requests" and "refused" (counts without a cap), and for a feed, its 16 bytes
-// following, "records/" (of its opening) and "signals/" (of a UTC day).
+// The names of budgets: "additions" (of a UTC day); "base/" and the four bytes of an epoch;
+// "records/" and the 16 bytes of a feed (of its opening), "signals/" and those (of a UTC day); and,
+// as counts without a cap, "batches", "evaluated", "requests", "refused" and "records", whose
+// total is the number of the last session record.
 const rowVersion = 1
 
 var errRow = errors.New("watch: a row of another version, or damaged")
@@ -174,14 +175,15 @@ type head struct {
 	// was opened is in it when opened is set. complete: that has been published too.
 	snapshot         uuid.UUID
 	opened, complete bool
-	final            bool // another base has taken its place
+	// ending: another base has taken its place, and one batch more, the final one, goes out.
+	ending, final bool
 }
 
 func headKey(link uuid.UUID, feed linkage.FeedID) []byte { return joined(link[:], feed[:]) }
 
 func (h *head) value() []byte {
 	flags := byte(0)
-	for i, set := range []bool{h.opened, h.complete, h.final} {
+	for i, set := range []bool{h.opened, h.complete, h.final, h.ending} {
 		if set {
 			flags |= 1 << i
 		}
@@ -196,7 +198,7 @@ func parseHead(value []byte) (h head, err error) {
 	h.number, h.digest, h.time = r.u64(), [32]byte(r.take(32)), timeOf(r.u64())
 	h.snapshot = uuid.UUID(r.take(16))
 	flags := r.u8()
-	h.opened, h.complete, h.final = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	h.opened, h.complete, h.final, h.ending = flags&1 != 0, flags&2 != 0, flags&4 != 0, flags&8 != 0
 	return h, r.end()
 }
 

@@ -125,8 +125,8 @@ func (r *received) printLearned(w io.Writer) {
 	fmt.Fprintf(w, `
   The receiver learned %d signals about %d of its own accounts: what the
   transmitter says, and by which kinds of identifier it matched. It also learned
-  that %d records are published in all, and which of them belong to one signal, but
-  of those that did not match neither whom they are about nor what they say. It
+  that %d records are published in all, but of those that did not match neither
+  whom they are about, nor what they say, nor which belong to one signal. It
   learned no identifier that it did not hold.
 `, len(known), len(r.matches), r.sum.Records)
 }

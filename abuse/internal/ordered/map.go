@@ -96,7 +96,9 @@ func (m *Map) Range(from, to []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-func (n *node) find(key []byte) (int, bool) { return slices.BinarySearchFunc(n.keys, key, bytes.Compare) }
+func (n *node) find(key []byte) (int, bool) {
+	return slices.BinarySearchFunc(n.keys, key, bytes.Compare)
+}
 
 // child says which child holds the key, if any does. The key of the first child is not asked.
 func (n *node) child(key []byte) int {

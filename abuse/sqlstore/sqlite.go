@@ -1,0 +1,284 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// sqliteStore is a file. Its writer is one connection, handed from turn to turn by write.
+type sqliteStore struct {
+	file    string
+	writer  *sqliteConn
+	turns   chan *turn
+	readers chan *sqliteConn // as many places as there may be connections; nil is one not open yet
+	stop    chan struct{}
+	stopped chan struct{} // write has ended
+	checked chan struct{} // checkpoint has ended
+
+	mu     sync.Mutex // of closed
+	closed bool
+	active sync.WaitGroup
+}
+
+// sqliteReaders is how many Views run at a time.
+const sqliteReaders = 8
+
+// openSQLiteStore opens or makes a file.
+func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...string) (*sqliteStore, error) {
+	if name == "" || name == ":memory:" {
+		return nil, &abuse.Error{Field: "store address", Problem: "must name a file"}
+	}
+	file, err := filepath.Abs(name)
+	if err != nil {
+		return nil, &abuse.StoreError{Op: "open: find the working directory"}
+	}
+	if err := refuse(ctx, file); err != nil {
+		return nil, err
+	}
+	// The owner's alone; SQLite makes its other files with the same permissions. A file that is
+	// there is not opened beside SQLite: closing it would give up locks that the process has.
+	if f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		f.Close()
+	} else if !errors.Is(err, fs.ErrExist) {
+		e := &abuse.StoreError{Op: "open: the file cannot be made"}
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+			e.Kind = abuse.ErrStoreReadOnly
+		}
+		return nil, e
+	}
+	w, err := openSQLite(file, "rw", append([]string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)",
+		"secure_delete(FAST)", "wal_autocheckpoint(0)"}, pragmas...)...)
+	if err != nil {
+		return nil, err
+	}
+	if err = sqliteError("open", w.exec("BEGIN IMMEDIATE")); err == nil { // may it be written at all?
+		_ = w.exec("ROLLBACK")
+		err = migrate(ctx, sqliteMigrator{w}, version)
+	}
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	s := &sqliteStore{file: file, writer: w, turns: make(chan *turn), readers: make(chan *sqliteConn, sqliteReaders),
+		stop: make(chan struct{}), stopped: make(chan struct{}), checked: make(chan struct{})}
+	for range sqliteReaders {
+		s.readers <- nil
+	}
+	go s.write()
+	go s.checkpoint()
+	return s, nil
+}
+
+// refuse looks at a file without writing a byte of it.
+func refuse(ctx context.Context, file string) error {
+	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+		return nil // a new one, or one that cannot be opened, which is found next
+	}
+	c, err := openSQLite(file, "ro")
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	v, err := sqliteMigrator{c}.version(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := steps()
+	if err != nil {
+		return err
+	}
+	if v > len(all) {
+		return &abuse.StoreError{Op: "open", Kind: abuse.ErrStoreVersion}
+	}
+	if v == 0 {
+		if n, err := c.number("SELECT count(*) FROM sqlite_schema"); err != nil || n > 0 {
+			return &abuse.StoreError{Op: "open: the file is another program's"}
+		}
+	}
+	return nil
+}
+
+type sqliteMigrator struct{ c *sqliteConn }
+
+func (m sqliteMigrator) version(context.Context) (int, error) {
+	n, err := m.c.number("SELECT count(*) FROM sqlite_schema WHERE name = 'hc_schema'")
+	if err == nil && n == 1 {
+		n, err = m.c.number("SELECT version FROM hc_schema WHERE one = 1")
+	}
+	return n, sqliteError("read the version", err)
+}
+
+func (m sqliteMigrator) apply(ctx context.Context, version int, statements []string) (err error) {
+	if err := m.c.exec("BEGIN IMMEDIATE"); err != nil {
+		return sqliteError("migrate", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = m.c.exec("ROLLBACK")
+		}
+	}()
+	if before, err := m.version(ctx); err != nil || before != version-1 {
+		return errors.Join(err, sqliteError("migrate", m.c.exec("COMMIT")))
+	}
+	for _, s := range statements {
+		if err := m.c.exec(s); err != nil {
+			return sqliteError("migrate", err)
+		}
+	}
+	if err := m.c.exec("UPDATE hc_schema SET version = ? WHERE one = 1", int64(version)); err != nil {
+		return sqliteError("migrate", err)
+	}
+	return sqliteError("migrate", m.c.exec("COMMIT"))
+}
+
+func (sqliteMigrator) word(statement string) string {
+	return replace(statement, "BLOB", " WITHOUT ROWID")
+}
+
+// enter keeps Close waiting till active.Done.
+func (s *sqliteStore) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return &abuse.StoreError{Op: "begin", Kind: abuse.ErrStoreClosed}
+	}
+	s.active.Add(1)
+	return nil
+}
+
+// View is [abuse.Store.View].
+func (s *sqliteStore) View(ctx context.Context, f func(abuse.Reader) error) (err error) {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.active.Done()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var c *sqliteConn
+	select {
+	case c = <-s.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { s.readers <- c }()
+	if c == nil {
+		if c, err = openSQLite(s.file, "ro", "cache_size(-16384)"); err != nil {
+			return err
+		}
+	}
+	if err := c.exec("BEGIN"); err != nil {
+		return sqliteError("begin", err)
+	}
+	x := &tx{base: c}
+	defer func() {
+		x.ended = true
+		_ = c.exec("ROLLBACK") // nothing was written
+	}()
+	if err := f(x); err != nil {
+		return err
+	}
+	return x.err
+}
+
+// Load is [abuse.Store.Load].
+func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abuse.Row]) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.active.Done()
+	return portions(ctx, t, rows, func(portion []abuse.Row) error {
+		turn, err := s.take(ctx, true)
+		if err != nil {
+			return err
+		}
+		defer func() { turn.ran <- ran{} }()
+		if err := turn.conn.exec("BEGIN IMMEDIATE"); err != nil {
+			return sqliteError("begin", err)
+		}
+		if err = turn.conn.put(t, portion); err == nil {
+			err = turn.conn.exec("COMMIT")
+		}
+		if err != nil {
+			s.rollback()
+		}
+		return sqliteError("load", err)
+	})
+}
+
+// The WAL is moved into the file each second. While commits never pause it grows all the same,
+// for it begins anew only when all of it has been moved: at so many bytes they wait for that.
+const (
+	checkpointEach = time.Second
+	walBytes       = 128 << 20
+)
+
+// checkpoint moves what is committed from the WAL into the file, beside the commits. An error
+// is met again, and reported, by a commit that finds no room.
+func (s *sqliteStore) checkpoint() {
+	defer close(s.checked)
+	c, err := openSQLite(s.file, "rw", "synchronous(FULL)", "wal_autocheckpoint(0)")
+	if err != nil {
+		return
+	}
+	defer c.close()
+	tick := time.NewTicker(checkpointEach)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		_, moved, _ := c.checkpoint("PASSIVE")
+		if info, err := os.Stat(s.file + "-wal"); err == nil && info.Size() > walBytes && moved*4096 > walBytes {
+			ctx, cancel := context.WithTimeout(context.Background(), checkpointEach)
+			if turn, err := s.take(ctx, true); err == nil {
+				_, _, _ = turn.conn.checkpoint("PASSIVE") // what came since; then the next commit begins the WAL anew
+				turn.ran <- ran{}
+			}
+			cancel()
+		}
+	}
+}
+
+// checkpoint gives the pages in the WAL and how many of them are in the file.
+func (c *sqliteConn) checkpoint(mode string) (pages, moved int64, err error) {
+	err = c.query("PRAGMA wal_checkpoint("+mode+")", nil, func(v []driver.Value) {
+		pages, _ = v[1].(int64)
+		moved, _ = v[2].(int64)
+	})
+	return pages, moved, err
+}
+
+// Close is [abuse.Store.Close].
+func (s *sqliteStore) Close() error {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if again {
+		return nil
+	}
+	s.active.Wait()
+	close(s.stop)
+	<-s.checked
+	<-s.stopped
+	for range sqliteReaders {
+		if c := <-s.readers; c != nil {
+			c.close()
+		}
+	}
+	_, _, err := s.writer.checkpoint("TRUNCATE")
+	return sqliteError("close", errors.Join(err, s.writer.close()))
+}

@@ -109,7 +109,7 @@ func hear(t testing.TB, s abuse.Store, account string, signal abuse.Signal, plac
 		for _, p := range places {
 			kind := []hashing.Kind{hashing.Phone, hashing.IMEI}[p]
 			m.hear("messenger.example", word{signal: signal.ID, sequence: signal.Revision, label: testLabel(t, signal)},
-				ground{generation: 1, tag: [16]byte{byte(p)}, kind: kind, place: uint32(p)})
+				ground{generation: 1, token: [16]byte{byte(p)}, kind: kind, place: uint32(p)})
 		}
 		return l.write()
 	}))

@@ -129,9 +129,9 @@ func parseCursor(value []byte) (c cursor, err error) {
 	return c, p.end()
 }
 
-// cursorOf reads a cursor; of a feed that is not followed there is none.
-func cursorOf(r abuse.Reader, feed linkage.FeedID) (c cursor, ok bool, err error) {
-	v, err := get(r, abuse.Cursors, feed[:])
+// cursorOf reads a cursor; of an era that is not followed there is none.
+func cursorOf(r abuse.Reader, era uint64) (c cursor, ok bool, err error) {
+	v, err := get(r, abuse.Cursors, cursorKey(era))
 	if err != nil || v == nil {
 		return cursor{}, false, err
 	}

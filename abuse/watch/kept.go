@@ -13,13 +13,13 @@ import (
 // Records are kept for accounts that come later: those of a stretch in one sealed row, with the
 // tags of the live generation alone, keyed. A base is closed, so that its tags never match later.
 //
-// kept: feed ‖ BE64 batch ‖ BE32 record -> version ‖ sealed (linkage.Record.Shelve)*
+// kept: BE64 era ‖ BE64 batch ‖ BE32 record -> version ‖ sealed (linkage.Record.Shelve)*
 
 // shelf finds kept records by keyed tag. It is an index in memory, some 50 bytes a record, over
 // rows of the store, and stands at a place of the feed as a cursor does.
 type shelf struct {
 	agreement *linkage.Agreement
-	feed      linkage.FeedID
+	era       uint64
 	keeper    *linkage.Keeper
 
 	mu        sync.RWMutex
@@ -31,8 +31,8 @@ type shelf struct {
 	records   int
 }
 
-func newShelf(a *linkage.Agreement, feed linkage.FeedID, k *linkage.Keeper) *shelf {
-	return &shelf{agreement: a, feed: feed, keeper: k, next: feed[:], tags: map[[16]byte]uint64{}, retracted: map[[16]byte]uint64{}}
+func newShelf(a *linkage.Agreement, era uint64, k *linkage.Keeper) *shelf {
+	return &shelf{agreement: a, era: era, keeper: k, next: be64(era), tags: map[[16]byte]uint64{}, retracted: map[[16]byte]uint64{}}
 }
 
 const shelfSlice = 64 // rows read at once
@@ -47,10 +47,10 @@ func (s *shelf) refresh(ctx context.Context, store abuse.Store) error {
 		var c cursor
 		err := store.View(ctx, func(r abuse.Reader) (err error) {
 			rows = nil
-			if c, _, err = cursorOf(r, s.feed); err != nil || c.at == was {
+			if c, _, err = cursorOf(r, s.era); err != nil || c.at == was {
 				return err
 			}
-			rows, err = r.Scan(abuse.Kept, next, after(s.feed[:]), shelfSlice)
+			rows, err = r.Scan(abuse.Kept, next, after(be64(s.era)), shelfSlice)
 			return err
 		})
 		if err != nil {
@@ -74,10 +74,10 @@ func (s *shelf) refresh(ctx context.Context, store abuse.Store) error {
 }
 
 func (s *shelf) add(row abuse.Row) error {
-	if len(row.Key) != 28 {
+	if len(row.Key) != keptKeySize {
 		return damaged("kept")
 	}
-	at := position{binary.BigEndian.Uint64(row.Key[16:]), binary.BigEndian.Uint32(row.Key[24:])}
+	at := position{binary.BigEndian.Uint64(row.Key[8:]), binary.BigEndian.Uint32(row.Key[16:])}
 	n := uint64(len(s.rows))
 	i := uint64(0)
 	err := s.each(row.Key, row.Value, func(r linkage.Record) bool {
@@ -146,7 +146,7 @@ func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, 
 		if !ok {
 			break
 		}
-		key := keptKey(s.feed, s.rows[where>>16])
+		key := keptKey(s.era, s.rows[where>>16])
 		var value []byte
 		if err := store.View(ctx, func(r abuse.Reader) (err error) {
 			value, err = get(r, abuse.Kept, key)
@@ -166,7 +166,7 @@ func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, 
 			unreadable++
 			continue
 		}
-		all = append(all, found{word{o.Signal, record.Sequence(), o.Label, name{s.feed, record.Alias()}}, next})
+		all = append(all, found{word{o.Signal, record.Sequence(), o.Label, name{s.era, record.Alias()}}, next})
 	}
 	return all, next, s.at, unreadable, nil
 }

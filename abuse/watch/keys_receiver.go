@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/abuse"
-	"github.com/hueandcry/hueandcry/linkage"
 )
 
 // The receiver's rows. Numbers are big-endian; account is BE16 length ‖ reference; every value
@@ -19,9 +18,9 @@ import (
 //	             zeros ‖ 2 -> BE64 the next number
 //	enrolments   BE64 generation ‖ keyed tag ‖ BE32 page -> list (pages.go) of account, kind, place, nth, value
 //	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth
-//	cursors      feed -> cursor (era.go)
-//	kept         feed ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
-//	aliases      feed ‖ alias ‖ BE32 page -> list of account, signal
+//	cursors      BE64 era -> cursor (era.go)
+//	kept         BE64 era ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
+//	aliases      BE64 era ‖ alias ‖ BE32 page -> list of account, signal
 //	matches      account ‖ link ‖ signal -> match (match.go)
 //	undecided    account -> a stamp, new with every change
 //	expiries     BE64 seconds since 1970 ‖ account ‖ link ‖ signal -> nothing
@@ -59,6 +58,9 @@ func eraKey(link uuid.UUID, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(append(make([]byte, 0, 25), link[:]...), eraRow), number)
 }
 
+// logEntry is the length of a key of the log.
+const logEntry = 16 + 1 + 8 + 12 + 4 + 1 + 16
+
 // logKey gives what log entries of an era begin with that were made at a place and mark.
 func logKey(link uuid.UUID, number uint64, at position, mark uint32) []byte {
 	b := append(append(make([]byte, 0, 58), link[:]...), logRow)
@@ -77,13 +79,15 @@ func holdingKey(account string, number uint64, tag [16]byte) []byte {
 	return append(binary.BigEndian.AppendUint64(accountKey(account), number), tag[:]...)
 }
 
-func keptKey(feed linkage.FeedID, at position) []byte {
-	return at.append(append(make([]byte, 0, 28), feed[:]...))
+func cursorKey(era uint64) []byte { return be64(era) }
+
+func keptKey(era uint64, at position) []byte {
+	return at.append(binary.BigEndian.AppendUint64(make([]byte, 0, keptKeySize), era))
 }
 
-func aliasKey(feed linkage.FeedID, alias [16]byte) []byte {
-	return append(append(make([]byte, 0, 36), feed[:]...), alias[:]...)
-}
+const keptKeySize = 8 + 12
+
+func aliasKey(era uint64, alias [16]byte) []byte { return tagKey(era, alias) }
 
 func matchKey(account string, link, signal uuid.UUID) []byte {
 	return append(append(accountKey(account), link[:]...), signal[:]...)

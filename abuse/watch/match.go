@@ -47,14 +47,14 @@ const (
 // hold it any more, or the generation is erased, the ground is gone.
 type ground struct {
 	generation uint64
-	tag        [16]byte
+	token      [16]byte // of the identifier
 	kind       hashing.Kind
 	place      uint32
 }
 
-// name is what a feed calls the signal.
+// name is what the feed of an era calls the signal.
 type name struct {
-	feed  linkage.FeedID
+	era   uint64
 	alias [16]byte
 }
 
@@ -100,7 +100,7 @@ func (m *match) expire(now int64) {
 	}
 }
 
-func (g ground) same(h ground) bool { return g.generation == h.generation && g.tag == h.tag }
+func (g ground) same(h ground) bool { return g.generation == h.generation && g.token == h.token }
 
 // live says whether the signal counts for the account.
 func (m *match) live() bool { return m.state == matchLive && len(m.grounds) > 0 }
@@ -165,10 +165,10 @@ func (m *match) tell(c Change) Event {
 // row gives the stored form. Grounds and names are sorted, so that equal matches are equal rows.
 func (m *match) row() abuse.Row {
 	slices.SortFunc(m.grounds, func(a, b ground) int {
-		return cmp.Or(cmp.Compare(a.generation, b.generation), bytes.Compare(a.tag[:], b.tag[:]))
+		return cmp.Or(cmp.Compare(a.generation, b.generation), bytes.Compare(a.token[:], b.token[:]))
 	})
 	slices.SortFunc(m.names, func(a, b name) int {
-		return cmp.Or(bytes.Compare(a.feed[:], b.feed[:]), bytes.Compare(a.alias[:], b.alias[:]))
+		return cmp.Or(cmp.Compare(a.era, b.era), bytes.Compare(a.alias[:], b.alias[:]))
 	})
 	f := newFields(96 + len(m.partner) + len(m.label) + 32*len(m.grounds) + 32*len(m.names))
 	f.bytes([]byte(m.partner))
@@ -179,13 +179,13 @@ func (m *match) row() abuse.Row {
 	f.uint32(uint32(len(m.grounds)))
 	for _, g := range m.grounds {
 		f.uint64(g.generation)
-		f.raw(g.tag[:])
+		f.raw(g.token[:])
 		f.byte(byte(g.kind))
 		f.uint32(g.place)
 	}
 	f.uint32(uint32(len(m.names)))
 	for _, n := range m.names {
-		f.raw(n.feed[:])
+		f.uint64(n.era)
 		f.raw(n.alias[:])
 	}
 	told := byte(0)
@@ -211,7 +211,7 @@ func parseMatch(key, value []byte) (*match, error) {
 		m.grounds = append(m.grounds, ground{p.u64(), p.id(), hashing.Kind(p.u8()), p.u32()})
 	}
 	for n := p.u32(); n > 0 && !p.bad; n-- {
-		m.names = append(m.names, name{p.id(), p.id()})
+		m.names = append(m.names, name{p.u64(), p.id()})
 	}
 	m.toldLive, m.told, m.changes = p.u8() == 1, p.id(), p.u32()
 	return m, p.end()

@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -62,48 +63,87 @@ func lists(r abuse.Reader, t abuse.Table, keys [][]byte) ([][][]byte, error) {
 	return out, nil
 }
 
-// addToList puts an item on a list, in the place of those that begin with the same prefix: prefix
-// is the first part of the item, which names what it is about.
-func addToList(w abuse.Writer, t abuse.Table, key, item []byte, prefix int) error {
-	first, err := get(w, t, pageKey(key, 0))
-	if err != nil {
-		return err
+// addition is an item for a list. Its first prefix bytes name what it is about: it takes the place
+// of the item on the list that begins with the same.
+type addition struct {
+	key, item []byte
+	prefix    int
+}
+
+func (a *addition) same(item []byte) bool { return bytes.HasPrefix(item, a.item[:a.prefix]) }
+
+// addAll puts items on lists, with one Get for all that lists have of one page, and gives the
+// indices of those that were not there before.
+func addAll(w abuse.Writer, t abuse.Table, all []addition) (added []int, err error) {
+	if len(all) == 0 {
+		return nil, nil
 	}
-	pages, items := uint32(1), [][]byte(nil)
-	if first != nil {
-		if pages, items, err = parsePage(first); err != nil {
-			return err
+	keys := make([][]byte, len(all))
+	for i := range all {
+		keys[i] = pageKey(all[i].key, 0)
+	}
+	firsts, err := w.Get(t, keys...)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool, len(all))
+	for i, a := range all {
+		first := firsts[i]
+		if seen[string(a.key)] {
+			if first, err = get(w, t, keys[i]); err != nil {
+				return nil, err
+			}
+		}
+		seen[string(a.key)] = true
+		was, err := addToList(w, t, a, first)
+		if err != nil {
+			return nil, err
+		}
+		if !was {
+			added = append(added, i)
 		}
 	}
-	page, room := uint32(0), items
+	return added, nil
+}
+
+// addToList puts an item on a list with that first page, and says whether one like it was there.
+func addToList(w abuse.Writer, t abuse.Table, a addition, first []byte) (was bool, err error) {
+	pages, items, err := parsePage(first)
+	if err != nil {
+		return false, err
+	}
+	pages = max(pages, 1)
+	page, room := uint32(0), items // to which it goes, if it is not there
 	for n := uint32(0); n < pages; n++ {
 		if n > 0 {
-			v, err := get(w, t, pageKey(key, n))
+			v, err := get(w, t, pageKey(a.key, n))
 			if err != nil {
-				return err
+				return false, err
 			}
 			if _, items, err = parsePage(v); err != nil {
-				return err
+				return false, err
 			}
-		}
-		for i, it := range items {
-			if len(it) >= prefix && bytes.Equal(it[:prefix], item[:prefix]) {
-				items[i] = item
-				return w.Put(t, pageKey(key, n), formPage(pagesIn(n, pages), items))
-			}
-		}
-		if n == 0 || len(room) >= pageItems {
 			page, room = n, items
 		}
-	}
-	if len(room) >= pageItems {
-		page, room = pages, nil
-		pages++
-		if err := repage(w, t, key, first, pages); err != nil {
-			return err
+		if i := slices.IndexFunc(items, a.same); i >= 0 {
+			if bytes.Equal(items[i], a.item) {
+				return true, nil
+			}
+			items[i] = a.item
+			return true, w.Put(t, pageKey(a.key, n), formPage(pagesIn(n, pages), items))
 		}
 	}
-	return w.Put(t, pageKey(key, page), formPage(pagesIn(page, pages), append(room, item)))
+	if len(room) < pageItems {
+		return false, w.Put(t, pageKey(a.key, page), formPage(pagesIn(page, pages), append(room, a.item)))
+	}
+	_, items, err = parsePage(first)
+	if err == nil {
+		err = w.Put(t, pageKey(a.key, 0), formPage(pages+1, items))
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, w.Put(t, pageKey(a.key, pages), formPage(0, [][]byte{a.item}))
 }
 
 // dropFromList takes the items that begin with the prefix off a list.
@@ -148,14 +188,6 @@ func dropFromList(w abuse.Writer, t abuse.Table, key, prefix []byte) error {
 		}
 	}
 	return nil
-}
-
-func repage(w abuse.Writer, t abuse.Table, key, first []byte, pages uint32) error {
-	_, items, err := parsePage(first)
-	if err != nil {
-		return err
-	}
-	return w.Put(t, pageKey(key, 0), formPage(pages, items))
 }
 
 func pagesIn(page, pages uint32) uint32 {

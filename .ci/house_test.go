@@ -103,7 +103,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/prysmaticlabs/gohashtree": "SHA-256 of many inputs at a time, as millions of identifiers need it",
 		"github.com/klauspost/cpuid/v2":       "of gohashtree",
 		"golang.org/x/crypto":                 "Argon2id",
-		"golang.org/x/sync":                   "the two parties of the demonstration, which fail together",
+		"golang.org/x/sync":                   "the two parties of the demonstration, which fail together; the line of Updates on PostgreSQL",
 		"golang.org/x/text":                   "of phonenumbers",
 		"google.golang.org/protobuf":          "of phonenumbers",
 		"golang.org/x/sys":                    "of x/crypto; which instructions the processor has",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -141,9 +142,10 @@ func testClose(t *testing.T, f Factory) {
 	put(t, s, abuse.Kept, "k", "v")
 	entered, leave := make(chan struct{}), make(chan struct{})
 	viewed := make(chan error, 1)
+	var once sync.Once // f may run again
 	go func() {
 		viewed <- s.View(t.Context(), func(r abuse.Reader) error {
-			close(entered)
+			once.Do(func() { close(entered) })
 			<-leave
 			_, err := r.Get(abuse.Kept, []byte("k"))
 			return err

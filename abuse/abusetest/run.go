@@ -2,7 +2,6 @@ package abusetest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -76,7 +75,7 @@ func refused(t testing.TB, err error) {
 	}
 }
 
-// pairs are keys and values in turn, where "-" stands for none.
+// bytesOf gives the value that a test has written down: "-" is none.
 func bytesOf(s string) []byte {
 	if s == "-" {
 		return nil
@@ -136,6 +135,3 @@ func wantGet(t testing.TB, r abuse.Reader, table abuse.Table, pairs ...string) {
 		}
 	}
 }
-
-// within is a context for what must not take for ever.
-func within(t testing.TB) context.Context { return t.Context() }

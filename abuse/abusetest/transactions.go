@@ -64,22 +64,29 @@ func testPanic(t *testing.T, s abuse.Store) {
 }
 
 func testView(t *testing.T, s abuse.Store) {
-	put(t, s, abuse.Kept, "k", "before")
+	put(t, s, abuse.Kept, "k", "0")
+	runs := 0
 	noError(t, s.View(t.Context(), func(r abuse.Reader) error {
 		if _, ok := r.(abuse.Writer); ok {
 			t.Error("a Reader can write")
 		}
-		wantGet(t, r, abuse.Kept, "k", "before")
+		before := fmt.Sprint(runs)
+		runs++
+		wantGet(t, r, abuse.Kept, "k", before)
 		// Beside the View, which does not wait for it or stop it.
 		together(t, 1, func(int) error {
 			return s.Update(t.Context(), func(w abuse.Writer) error {
-				return errors.Join(w.Put(abuse.Kept, []byte("k"), []byte("after")), w.Put(abuse.Kept, []byte("l"), []byte("after")))
+				return errors.Join(w.Put(abuse.Kept, []byte("k"), fmt.Append(nil, runs)), w.Put(abuse.Kept, fmt.Append(nil, "l", runs), []byte("new")))
 			})
 		})
-		wantRows(t, r, abuse.Kept, nil, nil, 2, "k", "before")
+		wantGet(t, r, abuse.Kept, "k", before, fmt.Sprint("l", runs), "-")
+		wantRows(t, r, abuse.Kept, nil, nil, 1, "k", before)
 		return nil
 	}))
-	want(t, s, abuse.Kept, "k", "after", "l", "after")
+	noError(t, s.View(t.Context(), func(r abuse.Reader) error {
+		wantGet(t, r, abuse.Kept, "k", fmt.Sprint(runs), fmt.Sprint("l", runs), "new")
+		return nil
+	}))
 }
 
 func number(b []byte) uint64 {
@@ -115,7 +122,7 @@ func testCounters(t *testing.T, s abuse.Store) {
 	const goroutines, each = 64, 5
 	together(t, goroutines, func(i int) error {
 		for range each {
-			if err := s.Update(within(t), func(w abuse.Writer) error {
+			if err := s.Update(t.Context(), func(w abuse.Writer) error {
 				return errors.Join(add(w, "all", 1), add(w, fmt.Sprint("some", i%8), 1))
 			}); err != nil {
 				return err
@@ -141,7 +148,7 @@ func testWriteSkew(t *testing.T, s abuse.Store) {
 	for range 10 {
 		put(t, s, abuse.Signals, "left", "", "right", "")
 		together(t, 2, func(i int) error {
-			return s.Update(within(t), func(w abuse.Writer) error {
+			return s.Update(t.Context(), func(w abuse.Writer) error {
 				v, err := w.Get(abuse.Signals, []byte("left"), []byte("right"))
 				if err != nil || v[0] == nil || v[1] == nil {
 					return err
@@ -161,7 +168,7 @@ func testWriteSkew(t *testing.T, s abuse.Store) {
 func testPhantom(t *testing.T, s abuse.Store) {
 	const most = 5
 	together(t, 16, func(i int) error {
-		return s.Update(within(t), func(w abuse.Writer) error {
+		return s.Update(t.Context(), func(w abuse.Writer) error {
 			rows, err := w.Scan(abuse.Ordinals, []byte("a"), []byte("b"), most+1)
 			if err != nil || len(rows) >= most {
 				return err
@@ -177,7 +184,7 @@ func testPhantom(t *testing.T, s abuse.Store) {
 	var first sync.Map
 	together(t, 16, func(i int) error {
 		var won bool
-		err := s.Update(within(t), func(w abuse.Writer) error {
+		err := s.Update(t.Context(), func(w abuse.Writer) error {
 			v, err := w.Get(abuse.Heads, []byte("first"))
 			won = err == nil && v[0] == nil
 			if err != nil || !won {
@@ -225,7 +232,7 @@ func testWhole(t *testing.T, s abuse.Store) {
 			var err error
 			switch {
 			case i < 3:
-				err = s.Update(within(t), func(w abuse.Writer) error {
+				err = s.Update(t.Context(), func(w abuse.Writer) error {
 					from, to := fmt.Sprint((i+j)%accounts), fmt.Sprint((i+j+1)%accounts)
 					return errors.Join(add(w, from, ^uint64(0)), add(w, to, 1))
 				})

@@ -33,6 +33,13 @@ func open(ctx context.Context, address string, version int, pragmas ...string) (
 		}
 		return s, nil
 	}
+	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
+		s, err := openPostgres(ctx, address, version)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
 	return nil, &abuse.Error{Field: "store address", Problem: "must begin with sqlite: or postgres://"}
 }
 

@@ -21,3 +21,14 @@ func TestSQLite(t *testing.T) {
 		}, true
 	})
 }
+
+func TestPostgres(t *testing.T) {
+	abusetest.Run(t, func(t testing.TB) (func() abuse.Store, bool) {
+		address := abusetest.Postgres(t)
+		return func() abuse.Store {
+			s, err := sqlstore.Open(t.Context(), address)
+			require.NoError(t, err)
+			return s
+		}, true
+	})
+}

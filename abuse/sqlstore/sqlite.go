@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -56,13 +57,12 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 		}
 		return nil, e
 	}
-	w, err := openSQLite(file, "rw", append([]string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)",
-		"secure_delete(FAST)", "wal_autocheckpoint(0)"}, pragmas...)...)
+	w, err := openSQLite(file, "rw", slices.Concat(pragmas, []string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)",
+		"secure_delete(FAST)", "wal_autocheckpoint(0)"})...)
 	if err != nil {
 		return nil, err
 	}
-	if err = sqliteError("open", w.exec("BEGIN IMMEDIATE")); err == nil { // may it be written at all?
-		_ = w.exec("ROLLBACK")
+	if err = w.writable(); err == nil {
 		err = migrate(ctx, sqliteMigrator{w}, version)
 	}
 	if err != nil {
@@ -77,6 +77,17 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 	go s.write()
 	go s.checkpoint()
 	return s, nil
+}
+
+// writable says whether the file can be written: without it a store would open, and fail at its
+// first Update.
+func (c *sqliteConn) writable() error {
+	err := c.exec("BEGIN IMMEDIATE") // which alone is no proof: of a file that cannot be written it takes a read lock
+	if err == nil {
+		err = c.exec("CREATE TABLE hc_never (x INT)")
+		_ = c.exec("ROLLBACK")
+	}
+	return sqliteError("open", err)
 }
 
 // refuse looks at a file without writing a byte of it.

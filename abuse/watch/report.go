@@ -18,7 +18,7 @@ import (
 // ErrNoSignal says that no such signal was reported, or that it has run out.
 var ErrNoSignal = errors.New("watch: no such signal")
 
-var errMoved = errors.New("watch: the open feeds have changed meanwhile")
+var errFeedsMoved = errors.New("watch: the open feeds have changed meanwhile")
 
 // Report says a signal about an account, or revises one that was said: then its Revision is
 // higher than before, and it stays about the identifiers that the account had first. When Report
@@ -51,7 +51,7 @@ func (t *Transmitter) Report(ctx context.Context, account string, s abuse.Signal
 	}
 	row := signalRow{sequence: s.Revision, until: s.ValidUntil, account: account, label: label}
 	for range 8 {
-		if err = t.report(ctx, s.ID, row); !errors.Is(err, errMoved) {
+		if err = t.report(ctx, s.ID, row); !errors.Is(err, errFeedsMoved) {
 			return err
 		}
 		if err := t.turn(ctx); err != nil {
@@ -136,7 +136,7 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 			return err
 		}
 		if !slices.EqualFunc(t.open(now), open, func(a, b storedHead) bool { return a.feed == b.feed }) {
-			return errMoved
+			return errFeedsMoved
 		}
 		for _, h := range open {
 			key := feedKey(h.feed, id[:])
@@ -146,7 +146,7 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 			}
 			if got[0] == nil {
 				if abouts[h.feed] == nil {
-					return errMoved
+					return errFeedsMoved
 				}
 				if err := w.Put(abuse.About, key, abouts[h.feed]); err != nil {
 					return err
@@ -178,7 +178,7 @@ func (t *Transmitter) evaluate(ctx context.Context, id uuid.UUID, account string
 		}
 		f := t.ready(h.feed)
 		if f == nil {
-			return nil, errMoved
+			return nil, errFeedsMoved
 		}
 		tokens := make([][]byte, len(ids))
 		for i, who := range ids {

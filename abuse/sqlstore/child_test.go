@@ -44,6 +44,11 @@ func TestChild(t *testing.T) {
 	switch os.Getenv(childJob) {
 	case "commit":
 		commitForEver(address)
+	case "load":
+		s, err := sqlstore.Open(t.Context(), address)
+		require.NoError(t, err)
+		fmt.Println("begins")
+		require.NoError(t, s.Load(t.Context(), abuse.Enrolments, enrolments(1<<40)))
 	case "limit":
 		signal.Ignore(syscall.SIGXFSZ)
 		require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 400_000, Max: 400_000}))
@@ -228,6 +233,43 @@ func TestCrashPostgres(t *testing.T) {
 		times = 200
 	}
 	crashes(t, abusetest.Postgres(t), times, kill)
+}
+
+// Of a Load that was killed the first so many rows are there.
+func TestCrashOfLoad(t *testing.T) {
+	for name, make := range addresses() {
+		t.Run(name, func(t *testing.T) {
+			address := make(t)
+			for range 2 { // the second over what the first has left
+				cmd := child(t, "load", address)
+				stdout, err := cmd.StdoutPipe()
+				require.NoError(t, err)
+				require.NoError(t, cmd.Start())
+				_, err = bufio.NewReader(stdout).ReadString('\n')
+				require.NoError(t, err)
+				time.Sleep(time.Duration(rand.Int64N(int64(400 * time.Millisecond))))
+				kill(cmd)
+				_ = cmd.Wait()
+				s, err := sqlstore.Open(t.Context(), address)
+				require.NoError(t, err)
+				n := 0
+				require.NoError(t, s.View(t.Context(), func(r abuse.Reader) error {
+					for {
+						rows, err := r.Scan(abuse.Enrolments, enrolled(n), nil, 10_000)
+						if err != nil || len(rows) == 0 {
+							return err
+						}
+						for _, row := range rows {
+							require.Equal(t, enrolled(n), row.Key)
+							n++
+						}
+					}
+				}))
+				t.Log(n, "rows")
+				require.NoError(t, s.Close())
+			}
+		})
+	}
 }
 
 // The server is killed with all that it was doing.

@@ -220,4 +220,3 @@ func TestBaseBudget(t *testing.T) {
 		require.Equal(t, 2, n, protocol)
 	}
 }
-

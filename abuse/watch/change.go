@@ -35,8 +35,8 @@ func (c Change) String() string {
 // Event is one change, handed on with the decision that it led to. It holds no identifier but the
 // account's reference.
 type Event struct {
-	// ID is a UUID of version 8 made of the account, the signal and all changes of that signal
-	// before this one: a change that is handed on twice, after a crash, has the same ID.
+	// ID is a UUID of version 8 made of the account, the signal, its sequence, the change and the
+	// decision: a change that is handed on twice, after a crash, has the same ID, and no other has.
 	ID       uuid.UUID
 	Account  string
 	Link     uuid.UUID // the agreement under which the signal came
@@ -51,13 +51,13 @@ type Event struct {
 	Body     json.RawMessage
 }
 
-// eventID names the nth change, from 0, of a signal about an account.
-func eventID(account string, link, signal uuid.UUID, sequence uint64, c Change, nth uint32) (id uuid.UUID) {
-	b := append([]byte("hueandcry/watch/event/1\x00"), link[:]...)
-	b = append(b, signal[:]...)
-	b = binary.BigEndian.AppendUint64(b, sequence)
-	b = binary.BigEndian.AppendUint32(append(b, byte(c)), nth)
-	sum := sha256.Sum256(append(b, account...))
+// name gives the event its ID.
+func (e *Event) name() (id uuid.UUID) {
+	b := append([]byte("hueandcry/watch/event/1\x00"), e.Link[:]...)
+	b = append(b, e.Signal[:]...)
+	b = append(binary.BigEndian.AppendUint64(b, e.Sequence), byte(e.Change))
+	b = append(b, e.Decision[:]...)
+	sum := sha256.Sum256(append(b, e.Account...))
 	copy(id[:], sum[:])
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
 	return id

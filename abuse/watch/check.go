@@ -173,7 +173,7 @@ func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identi
 	if err != nil {
 		return nil, unreachable(ctx, err)
 	}
-	if ok, err := r.asked.take(ctx, 0, int64(len(ids))); err != nil || !ok {
+	if err := r.asked.count(ctx, r.cfg.Store, r.link, int64(len(ids))); err != nil {
 		return nil, err
 	}
 	blinding, err := b.Blind(ctx, ids)

@@ -11,9 +11,6 @@ import (
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// countAsked is the budget row that counts identifiers asked for, before they are.
-const countAsked = "asked"
-
 // learnt is an identifier of a subject that was evaluated, and what the shelf has about it.
 type learnt struct {
 	s      *subject
@@ -49,7 +46,7 @@ func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool
 		}
 		err := r.commit(ctx, all, active, targets, news, attempt >= 2)
 		switch {
-		case errors.Is(err, errMoved):
+		case errors.Is(err, errCursor):
 			active = nil
 		case !errors.Is(err, errBehind):
 			return err
@@ -184,7 +181,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 		for _, c := range active {
 			cur, ok, err := cursorOf(w, c.number)
 			if err != nil || !ok {
-				return errors.Join(err, errMoved)
+				return errors.Join(err, errCursor)
 			}
 			if p, ok := at[c]; ok && p != cur.at {
 				return errBehind
@@ -256,7 +253,7 @@ func (r *Receiver) unmoved(rd abuse.Reader, active, targets []*course) (owing bo
 			owing = true
 		case eraActive:
 			if n >= len(active) || active[n].number != e.number {
-				return false, errMoved
+				return false, errCursor
 			}
 			if e.number > targets[0].number && !slices.ContainsFunc(targets, func(c *course) bool { return c.number == e.number }) {
 				owing = true
@@ -265,7 +262,7 @@ func (r *Receiver) unmoved(rd abuse.Reader, active, targets []*course) (owing bo
 		}
 	}
 	if n != len(active) {
-		return false, errMoved
+		return false, errCursor
 	}
 	return owing, nil
 }

@@ -298,8 +298,7 @@ func (d *Decider) record(w abuse.Writer, account string, matches []*match, now t
 		if c == 0 {
 			continue
 		}
-		e := m.tell(c)
-		e.At, e.Decision = now, v.decision.ID
+		e := m.tell(c, now, v.decision.ID)
 		row := e.row()
 		if err := w.Put(abuse.Outbox, row.Key, row.Value); err != nil {
 			return err

@@ -348,7 +348,7 @@ func TestDeciderFaults(t *testing.T) {
 }
 
 // consistent checks that the changes of each signal about an account follow each other as they can.
-func consistent(t *testing.T, h *handedOn) {
+func consistent(t testing.TB, h *handedOn) {
 	live := map[string]bool{}
 	for _, id := range h.order {
 		e := h.all[id]

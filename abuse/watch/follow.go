@@ -51,7 +51,7 @@ func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration)
 	if err != nil || at.final {
 		return err
 	}
-	if _, err := c.sweep(ctx, r.cfg.Store, func(cursor) error { return nil }); err != nil && !errors.Is(err, errMoved) {
+	if _, err := c.sweep(ctx, r.cfg.Store, func(cursor) error { return nil }); err != nil && !errors.Is(err, errCursor) {
 		return err
 	}
 	latest, err := r.cfg.Partner.Latest(ctx, c.feed, at.at.batch, wait)
@@ -66,7 +66,7 @@ func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration)
 		return errBatch
 	}
 	for at.at.batch < latest {
-		if err := r.next(ctx, c, at); err != nil && !errors.Is(err, errMoved) {
+		if err := r.next(ctx, c, at); err != nil && !errors.Is(err, errCursor) {
 			return err
 		}
 		before := at.at

@@ -31,8 +31,8 @@ type spot struct {
 }
 
 var (
-	// errMoved says that the cursor is not where it was: somebody else has taken the batch in.
-	errMoved = errors.New("watch: the cursor has moved")
+	// errCursor says that the cursor is not where it was: somebody else has taken the batch in.
+	errCursor = errors.New("watch: the cursor has moved")
 	// errOverCap says that the partner sends more than the agreement allows.
 	errOverCap = errors.New("watch: more signals than the agreement allows")
 )
@@ -67,7 +67,7 @@ func (t *intake) begin(ctx context.Context) (position, error) {
 	return t.c.sweep(ctx, t.r.cfg.Store, func(c cursor) error {
 		switch {
 		case c.at.batch+1 != t.head.Number:
-			return errMoved
+			return errCursor
 		case !c.admit(t.r.cfg.Agreement, t.head, t.b.Len()):
 			return errOverCap
 		}
@@ -91,7 +91,7 @@ func (c *course) sweep(ctx context.Context, store abuse.Store, may func(cursor) 
 			return err
 		}
 		if !ok {
-			return errMoved
+			return errCursor
 		}
 		if err := may(at); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (c *course) sweep(ctx context.Context, store abuse.Store, may func(cursor) 
 func (t *intake) cursor(rd abuse.Reader) (cursor, error) {
 	c, ok, err := cursorOf(rd, t.c.number)
 	if err == nil && (!ok || c.at.batch+1 != t.head.Number) {
-		err = errMoved
+		err = errCursor
 	}
 	return c, err
 }
@@ -249,7 +249,7 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 			return err
 		}
 		if int(c.at.record) != from {
-			return errMoved
+			return errCursor
 		}
 		if out.fresh, err = t.c.log(w, t.c.read, t.c.mark); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -31,7 +32,6 @@ type match struct {
 
 	toldLive bool
 	told     [16]byte // digest of what was told
-	changes  uint32   // how many were told
 }
 
 // matchState is what the partner's last word comes to. The zero state is none: nothing was heard.
@@ -148,17 +148,17 @@ func (m *match) change() Change {
 	return 0
 }
 
-// tell marks the change as told and gives its event.
-func (m *match) tell(c Change) Event {
+// tell marks the change as told with a decision, and gives its event.
+func (m *match) tell(c Change, at time.Time, decision uuid.UUID) Event {
 	e := Event{
-		ID:      eventID(m.account, m.link, m.signal, m.sequence, c, m.changes),
 		Account: m.account, Link: m.link, Partner: m.partner, Signal: m.signal, Sequence: m.sequence, Change: c,
+		At: at, Decision: decision,
 	}
+	e.ID = e.name()
 	m.toldLive, m.told = m.live(), [16]byte{}
 	if m.toldLive {
 		m.told = m.digest()
 	}
-	m.changes++
 	return e
 }
 
@@ -194,7 +194,6 @@ func (m *match) row() abuse.Row {
 	}
 	f.byte(told)
 	f.raw(m.told[:])
-	f.uint32(m.changes)
 	return abuse.Row{Key: matchKey(m.account, m.link, m.signal), Value: f}
 }
 
@@ -213,6 +212,6 @@ func parseMatch(key, value []byte) (*match, error) {
 	for n := p.u32(); n > 0 && !p.bad; n-- {
 		m.names = append(m.names, name{p.u64(), p.id()})
 	}
-	m.toldLive, m.told, m.changes = p.u8() == 1, p.id(), p.u32()
+	m.toldLive, m.told = p.u8() == 1, p.id()
 	return m, p.end()
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -62,7 +61,7 @@ type Receiver struct {
 	link uuid.UUID
 	tel  *telemetry
 
-	asked *lease // identifiers that the partner was asked for, counted before it is asked
+	asked askedFor
 
 	following sync.Mutex // by whoever takes batches in
 	moving    sync.Mutex // while a cursor moves, and by sign-ups that it was too fast for
@@ -119,10 +118,6 @@ func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	r := &Receiver{
 		cfg: cfg, link: cfg.Agreement.ID, tel: cfg.Observe.telemetry(cfg.Agreement.ID, linkage.Receiver),
 		courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{},
-	}
-	r.asked = &lease{
-		store: cfg.Store, link: r.link, name: countAsked, cap: math.MaxInt64 / 2,
-		also: func(abuse.Writer) error { return nil }, then: func(counter) {},
 	}
 	if err := r.clean(ctx); err != nil {
 		return nil, err

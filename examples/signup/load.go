@@ -61,7 +61,8 @@ func (s *services) drive(ctx context.Context, o *options) *result {
 		if o.flagged > 0 && draw.IntN(flaggedShare) == 0 {
 			who = draw.IntN(o.flagged)
 		}
-		in := signup{Account: fmt.Sprintf("new-%x-%d", run, i), Phone: phone(who), Region: "FR", DeviceKind: "install_id", Device: s.w.device(who)}
+		in := signup{Account: fmt.Sprintf("new-%x-%d", run, i), Phone: phone(who), Region: "FR", DeviceKind: "install_id", Device: s.w.device(who),
+			Since: begin.AddDate(-1, 0, 0)}
 		if wait := time.Until(due); wait > 0 {
 			timer := time.NewTimer(wait)
 			select {

@@ -195,7 +195,7 @@ func (s *services) startReceiver(ctx context.Context, o *options, dir string, lo
 	if err := s.enrolBase(ctx, o); err != nil {
 		return err
 	}
-	if err := s.receiver.Follow(ctx); err != nil {
+	if err := s.catchUp(ctx); err != nil {
 		return err
 	}
 	s.running.Go(func() { _ = s.receiver.Run(ctx) })
@@ -226,6 +226,25 @@ func (s *services) enrolBase(ctx context.Context, o *options) error {
 		}
 	})
 	return err
+}
+
+// catchUp waits until the receiver has read all that the transmitter said before. The feed of a base
+// that was just enrolled in bulk is opened a moment later.
+func (s *services) catchUp(ctx context.Context) error {
+	for {
+		if err := errors.Join(s.transmitter.Cut(ctx), s.receiver.Follow(ctx)); err != nil {
+			return err
+		}
+		status, err := s.receiver.Status(ctx)
+		if err != nil || len(status.Feeds) == 0 || status.Feeds[len(status.Feeds)-1].Complete {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // listen serves until stop, and gives the address.

@@ -15,6 +15,10 @@ type signup struct {
 	Region     string `json:"region"` // of a number that is written nationally
 	DeviceKind string `json:"device_kind"`
 	Device     string `json:"device"`
+	// Since, if it is known, is from when the person has had both: a carrier may say so of a number, and
+	// an earlier install of a device. Else it is now, and what was reported before is taken to be
+	// about somebody else.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // outcome is the answer.
@@ -58,7 +62,10 @@ func (s *services) serveSignup(w http.ResponseWriter, r *http.Request) {
 		}
 		ids = append(ids, id)
 	}
-	s.accounts.put(in.Account, ids, time.Now())
+	if now := time.Now(); in.Since.IsZero() || in.Since.After(now) {
+		in.Since = now
+	}
+	s.accounts.put(in.Account, ids, in.Since)
 	answer, err := s.receiver.Check(r.Context(), in.Account, ids)
 	if err != nil {
 		// Fail closed: the account is not let in until it has been checked.

@@ -188,7 +188,7 @@ func (t *Transmitter) beginBase(ctx context.Context, cfg linkage.Config, epoch u
 // admit spends of the base's budget before anything is evaluated.
 func (t *Transmitter) admit(epoch uint32) func(context.Context, int64) error {
 	return func(ctx context.Context, n int64) error {
-		return t.cfg.Store.Update(ctx, func(w abuse.Writer) error { return t.spendBase(w, epoch, n) })
+		return t.update(ctx, func(w abuse.Writer) error { return t.spendBase(w, epoch, n) })
 	}
 }
 

@@ -246,7 +246,7 @@ func (t *Transmitter) dropFeed(ctx context.Context, feed linkage.FeedID) error {
 			limit = 2 // they are large
 		}
 		for more := true; more; {
-			err := t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+			err := t.update(ctx, func(w abuse.Writer) error {
 				rows, err := w.Scan(table, feed[:], after(feed[:]), limit)
 				for _, row := range rows {
 					if err == nil {
@@ -261,7 +261,7 @@ func (t *Transmitter) dropFeed(ctx context.Context, feed linkage.FeedID) error {
 			}
 		}
 	}
-	return t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return t.update(ctx, func(w abuse.Writer) error {
 		for _, name := range []string{budgetRecords, budgetSignals} {
 			if err := w.Delete(abuse.Budgets, budgetKey(t.link, name+string(feed[:]))); err != nil {
 				return err
@@ -277,7 +277,7 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 	from := joined(t.link[:], []byte{0})
 	for end := after(from); from != nil; {
 		var next []byte
-		err := t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		err := t.update(ctx, func(w abuse.Writer) error {
 			next = nil
 			rows, err := w.Scan(abuse.Signals, from, end, dropRun)
 			if err != nil {

@@ -58,8 +58,8 @@ type Party struct {
 //
 // Both sides enforce Identifiers, Records and SignalsPerIdentifier, in each
 // session by itself. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers
-// over the sessions of an epoch, are terms between the parties: they need a memory
-// that lasts, which this version does not have.
+// over the sessions of an epoch, need counters that last, and whoever keeps these
+// is asked: see [Config.Admit] and [Evaluator.Count].
 type Limits struct {
 	AdditionsPerDay      int64 `json:"additions_per_day"`      // identifiers enrolled a day after the base
 	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols; under "vole" see [Encodable]

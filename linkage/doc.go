@@ -41,6 +41,25 @@
 // Neither learns an identifier that it did not have, and the transmitter not
 // whether anything matched: nothing that the receiver sends depends on it.
 //
+// # Going on
+//
+// A session says who it is today. For it to stay true the receiver calls [Enrol] in the place
+// of Receive and stores what it gives; from then on it follows a feed, and asks for single
+// identifiers as accounts sign up.
+//
+//	receiver                                        transmitter
+//	Enrol -> Enrolled, under a Keeper               Transmit, with nothing published
+//	NewBlinder <---- Opening, once an epoch --------- NewEvaluator
+//	Blind      ----- request --------------------->
+//	Finish     <---- answer ------------------------ Evaluate
+//	ParseBatch <---- batch after batch ------------- Sealer.Values, Record, Batch
+//	look Keeper.Tag up; Keeper.Open
+//
+// What is stored is a [Kept] for each identifier: noise without the local key of the
+// [Keeper], which is erased when the epoch ends. A feed adds, revises and retracts signals; its
+// batches are numbered, chained, padded and signed. [SessionRecord] states, signed by both, what was spent of the
+// caps. Nothing here keeps a table or a counter, or speaks HTTP.
+//
 // What the cryptography does not stop: a receiver who enrols numbers that are no
 // account's, and a transmitter who publishes signals about guesses and watches
 // what happens. The caps of the agreement bound both; SECURITY.md says what

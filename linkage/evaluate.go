@@ -53,7 +53,7 @@ func parseRequest(a *Agreement, request []byte) (groups []group, n int, err erro
 	case request[0] != evaluationVersion:
 		return nil, 0, &Error{Code: ErrVersion}
 	case len(request) > 1+len(a.Kinds)*groupHead+MaxEvaluation*oprf.ElementSize:
-		return nil, 0, &Error{Code: ErrFrame}
+		return nil, 0, limit("MaxEvaluation", int64(len(request)/oprf.ElementSize), MaxEvaluation)
 	}
 	last := hashing.Kind(0)
 	for rest := request[1:]; len(rest) > 0; {
@@ -164,9 +164,13 @@ func (e *Evaluator) Evaluate(ctx context.Context, request []byte) ([]byte, error
 }
 
 // Blinder asks an [Evaluator]: it is the receiver's side of sign-ups. It is safe for
-// concurrent use.
+// concurrent use; the zero value cannot be used.
 type Blinder struct {
-	session *session
+	of func() *blinder // behind a function, so that no dump of the value shows the Signer's key
+}
+
+type blinder struct {
+	*session
 	clients map[hashing.Kind]*oprf.Client
 }
 
@@ -205,11 +209,12 @@ func NewBlinder(cfg Config, epoch uint32, opening []byte) (*Blinder, error) {
 	if err != nil {
 		return nil, failure(context.Background(), "", err)
 	}
-	return &Blinder{s, clients}, nil
+	b := &blinder{s, clients}
+	return &Blinder{of: func() *blinder { return b }}, nil
 }
 
 // Generation is the live generation of the blinder's epoch.
-func (b *Blinder) Generation() GenerationID { return liveGeneration(&b.session.scope) }
+func (b *Blinder) Generation() GenerationID { return liveGeneration(&b.of().scope) }
 
 // Blinding is a request under way. It prints nothing of what is asked for, and is not for use
 // by several goroutines at once.
@@ -219,7 +224,7 @@ type Blinding struct {
 }
 
 type blinding struct {
-	blinder *Blinder
+	clients map[hashing.Kind]*oprf.Client
 	groups  []blindedGroup
 	items   []item
 	used    bool
@@ -238,21 +243,22 @@ func (b *Blinder) Blind(ctx context.Context, ids []hashing.Identifier) (*Blindin
 	if len(ids) < 1 || len(ids) > MaxEvaluation {
 		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("not from 1 to %d identifiers", MaxEvaluation)}
 	}
-	o := &blinding{blinder: b, items: make([]item, len(ids))}
+	asks := b.of()
+	o := &blinding{clients: asks.clients, items: make([]item, len(ids))}
 	places := map[hashing.Kind][]int{}
 	for i, id := range ids {
 		if id.IsZero() {
 			return nil, &Error{Code: ErrInput, cause: errors.New("a zero identifier")}
 		}
-		if err := b.session.cfg.Agreement.Admits(id.Kind()); err != nil {
+		if err := asks.cfg.Agreement.Admits(id.Kind()); err != nil {
 			return nil, err
 		}
 		places[id.Kind()] = append(places[id.Kind()], i)
 	}
-	hashing.Digests(o.items, ids, b.session.digest)
+	hashing.Digests(o.items, ids, asks.digest)
 	request := []byte{evaluationVersion}
 	hooks := testhook.From(ctx)
-	for _, k := range b.session.cfg.Agreement.Kinds {
+	for _, k := range asks.cfg.Agreement.Kinds {
 		if len(places[k]) == 0 {
 			continue
 		}
@@ -260,7 +266,7 @@ func (b *Blinder) Blind(ctx context.Context, ids []hashing.Identifier) (*Blindin
 		for i, at := range places[k] {
 			inputs[i] = o.items[at][:]
 		}
-		state, err := b.clients[k].Blind(hooks.Reader("blind", uint32(len(o.groups))), inputs)
+		state, err := asks.clients[k].Blind(hooks.Reader("blind", uint32(len(o.groups))), inputs)
 		if err != nil {
 			return nil, &Error{Code: ErrInternal, cause: err}
 		}
@@ -298,7 +304,7 @@ func (b *Blinding) Finish(answer []byte, k *Keeper) ([]Kept, error) {
 	rest := answer[1:]
 	for _, g := range o.groups {
 		n := len(g.places) * oprf.ElementSize
-		outputs, err := o.blinder.clients[g.kind].Finalize(g.state, rest[:n], rest[n:][:oprf.ProofSize])
+		outputs, err := o.clients[g.kind].Finalize(g.state, rest[:n], rest[n:][:oprf.ProofSize])
 		if err != nil {
 			return nil, failure(context.Background(), "", err)
 		}

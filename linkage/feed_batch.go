@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -87,6 +89,9 @@ type Batch struct {
 	body   []byte
 	starts []uint32
 }
+
+// Format prints the type and nothing of the content, whatever the verb.
+func (b *Batch) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "linkage.Batch") }
 
 // ParseBatch reads and verifies a batch of the agreement, which both have signed. It
 // keeps data, which must not be changed any more. Whether the batch is the next of a feed is

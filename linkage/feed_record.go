@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"fmt"
+	"io"
 )
 
 // Operation is what a record of a feed does. The numbers are on the wire. The zero
@@ -51,6 +53,10 @@ type Record struct {
 	data         []byte
 	slots, class int
 }
+
+// Format prints the type and nothing of the content, whatever the verb: what a peer sends is
+// not for logs.
+func (r Record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "linkage.Record") }
 
 // feedRecordSize is the length of a record in bytes.
 func feedRecordSize(n, slots, class int) int {

@@ -60,8 +60,7 @@ func (s *State) Generation() GenerationID {
 // Record makes the record of a signal about one of its identifiers, which is the nth
 // signal about that identifier, counted from 0: byte for byte what a session would have
 // sent. A receiver that enrolled the identifier, and keeps what it learned, could find it; to any
-// other it is noise. (The receiver of this version keeps nothing: its half comes with the
-// feed.) It does not look at the signal's Identifiers and asks no opt-out register.
+// other it is noise. To go on with a receiver that has called [Enrol], see [Sealer]. It does not look at the signal's Identifiers and asks no opt-out register.
 //
 // Kinds outside the agreement give a [*KindError]; a label that is too long, or an nth beyond
 // the agreement's SignalsPerIdentifier, an [*Error] with [ErrLimit]; a file that was

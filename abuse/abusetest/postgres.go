@@ -68,7 +68,7 @@ type PostgresServer struct {
 
 	port  int
 	bin   string
-	stdin io.Closer // held open while the server is to run
+	stdin io.WriteCloser // of the keeper, held open while the server is to run
 	cmd   *exec.Cmd
 }
 
@@ -98,8 +98,7 @@ func (s *PostgresServer) Kill(t testing.TB) {
 			t.Fatal("the server is still there")
 		}
 	}
-	s.stdin.Close()
-	_ = s.cmd.Wait()
+	s.end(keep)
 }
 
 // Start starts a server that was killed.
@@ -208,16 +207,23 @@ func (s *PostgresServer) run() error {
 		time.Sleep(20 * time.Millisecond)
 	}
 	log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
-	_, _ = io.WriteString(stdin, "keep\n")
-	stdin.Close()
-	_ = s.cmd.Wait()
+	s.end(keep)
 	return fmt.Errorf("the server does not start: %s", log)
+}
+
+// keep tells the keeper that the files are still needed.
+const keep = "keep\n"
+
+// end ends the keeper, and with it the server.
+func (s *PostgresServer) end(word string) {
+	_, _ = io.WriteString(s.stdin, word)
+	s.stdin.Close()
+	_ = s.cmd.Wait()
 }
 
 // stop ends the server and removes its files.
 func (s *PostgresServer) stop() {
-	s.stdin.Close()
-	_ = s.cmd.Wait()
+	s.end("")
 	os.RemoveAll(filepath.Dir(s.Dir))
 }
 

@@ -60,11 +60,12 @@ func (t *Transmitter) closeHourly(ctx context.Context) error {
 	if err != nil || last != nil && now.Sub(last.Until) < recordEvery && dayOf(now) == last.Day {
 		return err
 	}
-	return t.closeRecord(ctx)
+	return t.CloseRecord(ctx)
 }
 
-// closeRecord closes a session record, if anything was counted since the last one.
-func (t *Transmitter) closeRecord(ctx context.Context) error {
+// CloseRecord closes a session record now, if anything was counted since the last one; [Transmitter.Run]
+// does it every hour and day. The receiver fetches and countersigns it.
+func (t *Transmitter) CloseRecord(ctx context.Context) error {
 	if err := t.budget.flush(ctx, func(abuse.Writer) error { return nil }); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func TestNoSubjectLeaves(t *testing.T) {
 	require.Error(t, tr.Cut(ctx))
 	_, err = s.enrolBase(ctx, c, s.now(), s.phones(2)...)
 	require.Error(t, err, "no hijacking through the test's writer")
-	require.NoError(t, tr.closeRecord(ctx))
+	require.NoError(t, tr.CloseRecord(ctx))
 
 	var measures metricdata.ResourceMetrics
 	require.NoError(t, reader.Collect(ctx, &measures))

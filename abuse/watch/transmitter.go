@@ -160,7 +160,7 @@ func (t *Transmitter) Run(ctx context.Context) error {
 func (t *Transmitter) Close(ctx context.Context) error {
 	t.follow.end()
 	t.base.drop(t.cfg.Vault)
-	err := errors.Join(t.budget.close(ctx), t.closeRecord(ctx))
+	err := errors.Join(t.budget.close(ctx), t.CloseRecord(ctx))
 	t.forget()
 	return err
 }

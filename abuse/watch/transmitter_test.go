@@ -168,7 +168,7 @@ func TestFaultSweep(t *testing.T) {
 		try("cut", func() error { return tr.Cut(t.Context()) })
 		try("remove", func() error { return tr.Remove(t.Context(), "acc-2") })
 		try("cut", func() error { return tr.Cut(t.Context()) })
-		try("record", func() error { return tr.closeRecord(t.Context()) })
+		try("record", func() error { return tr.CloseRecord(t.Context()) })
 		_, c := serveTLS(t, s.parties, tr)
 		return s.read(t, c, 0, s.phones(3)...)
 	}

@@ -1,0 +1,119 @@
+// Command audit checks an export of session records: whether two services have kept to the
+// caps of their agreement. It needs nothing from either but the signed agreement and the
+// records, a JSON object in each line, from the first on.
+//
+//	go run ./examples/audit -agreement agreement.json < records.jsonl
+//
+// Each record must be signed by both, follow the one before and stay within the caps. At the
+// first that does not, the program says which and why, and ends with 1. With -json it prints an
+// object instead, with what was verified up to there: records, days, evaluated, ok.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// What the process ends with.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the program without its process.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := flags.String("agreement", "", "the `file` of the signed agreement, JSON")
+	asJSON := flags.Bool("json", false, "print one JSON object on standard output")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitOK
+		}
+		return exitUsage
+	}
+	if *file == "" || flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "audit: give -agreement FILE and the records on standard input")
+		return exitUsage
+	}
+	result, err := audit(*file, stdin)
+	if err != nil {
+		fmt.Fprintln(stderr, "audit: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	result.OK = err == nil
+	if *asJSON {
+		if err := json.NewEncoder(stdout).Encode(result); err != nil {
+			return exitFailure
+		}
+	} else if err == nil {
+		fmt.Fprintf(stdout, "%d records over %d days, %d identifiers evaluated one by one: both signatures, the chain and every cap hold\n",
+			result.Records, result.Days, result.Evaluated)
+	}
+	if err != nil {
+		return exitFailure
+	}
+	return exitOK
+}
+
+// result is what has been verified.
+type result struct {
+	Records   int    `json:"records"`
+	Days      int    `json:"days"` // on which a record ends its count
+	Evaluated uint64 `json:"evaluated"`
+	OK        bool   `json:"ok"`
+}
+
+// maxLine is the longest line that is read, in bytes: a record has about 900.
+const maxLine = 64 << 10
+
+// audit verifies all records and gives what it has verified up to an error.
+func audit(file string, records io.Reader) (result, error) {
+	form, err := os.ReadFile(file)
+	if err != nil {
+		return result{}, err
+	}
+	agreement, err := linkage.ParseAgreement(form)
+	if err == nil {
+		err = agreement.Verify()
+	}
+	if err != nil {
+		return result{}, err
+	}
+	var done result
+	var last *linkage.SessionRecord
+	lines := bufio.NewScanner(records)
+	lines.Buffer(nil, maxLine)
+	for line := 1; lines.Scan(); line++ {
+		record := new(linkage.SessionRecord)
+		if err := record.UnmarshalJSON(lines.Bytes()); err != nil {
+			return done, fmt.Errorf("line %d: %w", line, err)
+		}
+		if err := record.Verify(agreement, last); err != nil {
+			return done, fmt.Errorf("line %d: %w", line, err)
+		}
+		done.Records++
+		if last == nil || record.Day != last.Day {
+			done.Days++
+		}
+		done.Evaluated = record.Evaluated
+		last = record
+	}
+	if err := lines.Err(); err != nil {
+		return done, fmt.Errorf("line %d: %w", done.Records+1, err)
+	}
+	if done.Records == 0 {
+		return done, errors.New("there are no records")
+	}
+	return done, nil
+}

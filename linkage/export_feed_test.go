@@ -1,0 +1,25 @@
+package linkage
+
+import (
+	"context"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// Outputs gives the values of the function for an identifier, in every slot.
+func (s *Sealer) Outputs(id hashing.Identifier) (all [][32]byte) {
+	k := NewKeeper(s.of().cfg.Agreement, s.of().epoch, hashing.NewKey())
+	a, err := s.Values(k, id)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(a.Values); i += 32 {
+		all = append(all, *k.of().reveal((*[32]byte)(a.Values[i:])))
+	}
+	return all
+}
+
+// NewEvaluatorOf is NewEvaluator with the hooks of a context.
+func NewEvaluatorOf(ctx context.Context, cfg Config) (*Evaluator, error) {
+	return newEvaluator(ctx, cfg)
+}

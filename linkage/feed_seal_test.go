@@ -1,0 +1,169 @@
+package linkage_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage"
+	"github.com/hueandcry/hueandcry/linkage/linkagetest"
+)
+
+func TestSealerRefuses(t *testing.T) {
+	p := linkagetest.NewParties(inBulk, func(a *linkage.Agreement) {
+		a.Kinds, a.SameVendor = []hashing.Kind{hashing.Phone, hashing.IMEI}, false
+	})
+	d := onDuty(t, p, nil)
+	about := func(n uint64) linkage.About {
+		a, err := d.sealer.Values(d.own, phone(t, n))
+		require.NoError(t, err)
+		require.Equal(t, d.own.Token(phone(t, n)), a.Token)
+		return a
+	}
+	one, id := []linkage.About{about(1)}, uuid.New()
+	many := make([]linkage.About, linkage.MaxIdentifiers+1)
+	for i := range many {
+		many[i] = one[0]
+		many[i].Token[0] += byte(i)
+	}
+	far := []linkage.About{about(2)}
+	far[0].Nth = uint16(p.Agreement.Limits.SignalsPerIdentifier)
+	short := []linkage.About{about(2)}
+	short[0].Values = short[0].Values[:32]
+	for name, c := range map[string]struct {
+		op       linkage.Operation
+		id       uuid.UUID
+		sequence uint64
+		label    []byte
+		about    []linkage.About
+		want     linkage.Code
+	}{
+		"good":                       {linkage.Add, id, 1<<63 - 1, make([]byte, 64), one, 0},
+		"as many as fit":             {linkage.Revise, id, 1, nil, many[:linkage.MaxIdentifiers], 0},
+		"no operation":               {0, id, 1, nil, one, linkage.ErrInput},
+		"unknown operation":          {4, id, 1, nil, one, linkage.ErrInput},
+		"no ID":                      {linkage.Add, uuid.Nil, 1, nil, one, linkage.ErrInput},
+		"sequence":                   {linkage.Add, id, 1 << 63, nil, one, linkage.ErrInput},
+		"about nobody":               {linkage.Add, id, 1, nil, nil, linkage.ErrInput},
+		"about very many":            {linkage.Add, id, 1, nil, many, linkage.ErrInput},
+		"about one twice":            {linkage.Add, id, 1, nil, append(one, one...), linkage.ErrInput},
+		"retract with a label":       {linkage.Retract, id, 1, []byte("x"), nil, linkage.ErrInput},
+		"retract with an identifier": {linkage.Retract, id, 1, nil, one, linkage.ErrInput},
+		"label too long":             {linkage.Add, id, 1, make([]byte, 65), one, linkage.ErrLimit},
+		"too many signals":           {linkage.Add, id, 1, nil, far, linkage.ErrLimit},
+		"values of another feed":     {linkage.Add, id, 1, nil, short, linkage.ErrInput},
+	} {
+		r, err := d.sealer.Record(d.own, c.op, c.id, c.sequence, c.label, c.about)
+		if c.want == 0 {
+			require.NoError(t, err, name)
+			again, err := d.sealer.Record(d.own, c.op, c.id, c.sequence, c.label, c.about)
+			require.NoError(t, err)
+			require.Equal(t, r, again)
+			continue
+		}
+		require.ErrorIs(t, err, c.want, name)
+		require.Nil(t, r)
+	}
+	_, err := d.sealer.Values(d.own, hashing.Identifier{})
+	require.ErrorIs(t, err, linkage.ErrInput)
+	var kind *linkage.KindError
+	_, err = d.sealer.Values(d.own, device(t, hashing.InstallID, 1))
+	require.ErrorAs(t, err, &kind)
+
+	record, err := d.sealer.Record(d.own, linkage.Add, id, 1, nil, one)
+	require.NoError(t, err)
+	good := linkage.BatchHeader{Number: 1, Time: feedStart}
+	for name, c := range map[string]struct {
+		change  func(h *linkage.BatchHeader)
+		records [][]byte
+		padding int
+		want    linkage.Code
+	}{
+		"number zero":      {func(h *linkage.BatchHeader) { h.Number = 0 }, nil, 0, linkage.ErrInput},
+		"no digest":        {func(h *linkage.BatchHeader) { h.Number = 2 }, nil, 0, linkage.ErrInput},
+		"half a second":    {func(h *linkage.BatchHeader) { h.Time = h.Time.Add(1) }, nil, 0, linkage.ErrInput},
+		"local time":       {func(h *linkage.BatchHeader) { h.Time = h.Time.In(time.FixedZone("x", 60)) }, nil, 0, linkage.ErrInput},
+		"padding":          {func(h *linkage.BatchHeader) {}, nil, -1, linkage.ErrInput},
+		"no record":        {func(h *linkage.BatchHeader) {}, [][]byte{{1}}, 0, linkage.ErrInput},
+		"two of a record":  {func(h *linkage.BatchHeader) {}, [][]byte{append(bytes.Clone(record), record...)}, 0, linkage.ErrInput},
+		"one twice":        {func(h *linkage.BatchHeader) {}, [][]byte{record, record}, 0, linkage.ErrInput},
+		"too many":         {func(h *linkage.BatchHeader) {}, [][]byte{record}, linkage.MaxRecords, linkage.ErrLimit},
+		"all there can be": {func(h *linkage.BatchHeader) {}, [][]byte{record}, linkage.MaxRecords - 1, 0},
+	} {
+		h := good
+		c.change(&h)
+		data, _, err := d.sealer.Batch(h, c.records, c.padding)
+		if c.want != 0 {
+			require.ErrorIs(t, err, c.want, name)
+			require.Nil(t, data)
+			continue
+		}
+		require.NoError(t, err, name)
+		b, err := linkage.ParseBatch(p.Agreement, data)
+		require.NoError(t, err)
+		require.Equal(t, c.padding+len(c.records), b.Len())
+	}
+
+	// Long labels fill a batch earlier.
+	long := linkagetest.NewParties(func(a *linkage.Agreement) { a.LabelBytes = 1024 })
+	s, err := linkage.NewSealer(long.TransmitterConfig(), nil)
+	require.NoError(t, err)
+	_, _, err = s.Batch(good, nil, linkage.MaxRecords)
+	require.ErrorIs(t, err, linkage.ErrLimit)
+	none := linkagetest.NewParties(func(a *linkage.Agreement) { a.LabelBytes = 0 })
+	_, err = linkage.NewSealer(none.TransmitterConfig(), nil)
+	require.ErrorIs(t, err, linkage.ErrInput)
+}
+
+// Padding looks like the real ones to whoever holds none of their identifiers: the same fields,
+// and numbers of identifiers as theirs.
+func TestPaddingLooksLikeAdds(t *testing.T) {
+	d := onDuty(t, linkagetest.NewParties(), nil)
+	c := &chain{duty: d}
+	real := c.cut(t, d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 3, Identifiers: []hashing.Identifier{phone(t, 1), phone(t, 2)}}),
+		d.retract(t, uuid.New(), 9))
+	for i := range real.Len() {
+		if r := real.Record(i); r.Operation() != linkage.Retract {
+			require.Equal(t, linkage.Add, r.Operation())
+			require.Equal(t, []any{uint64(3), 2}, []any{r.Sequence(), r.Identifiers()})
+			first, second := r.Tag(0, 0), r.Tag(1, 0)
+			require.Negative(t, bytes.Compare(first[:], second[:]))
+		}
+	}
+	empty := c.cut(t)
+	require.Equal(t, 8, empty.Len())
+	for i := range empty.Len() {
+		require.Equal(t, 1, empty.Record(i).Identifiers())
+	}
+}
+
+func TestKeeperSealsBytes(t *testing.T) {
+	p := linkagetest.NewParties()
+	key := hashing.NewKey()
+	k := linkage.NewKeeper(p.Agreement, 1, key)
+	plain, bound := []byte("segment"), []byte("where it is stored")
+	sealed := k.SealBytes([]byte("front"), plain, bound)
+	require.Len(t, sealed, len("front")+len(plain)+28)
+	require.NotEqual(t, sealed, k.SealBytes([]byte("front"), plain, bound))
+	back, err := linkage.NewKeeper(p.Agreement, 1, key).OpenBytes([]byte("x"), sealed[5:], bound)
+	require.NoError(t, err)
+	require.Equal(t, "xsegment", string(back))
+	for i := range sealed[5:] {
+		bad := bytes.Clone(sealed[5:])
+		bad[i] ^= 1
+		_, err := k.OpenBytes(nil, bad, bound)
+		require.ErrorIs(t, err, linkage.ErrState)
+	}
+	for _, other := range []*linkage.Keeper{linkage.NewKeeper(p.Agreement, 2, key), linkage.NewKeeper(p.Agreement, 1, hashing.NewKey())} {
+		_, err := other.OpenBytes(nil, sealed[5:], bound)
+		require.ErrorIs(t, err, linkage.ErrState)
+	}
+	_, err = k.OpenBytes(nil, sealed[5:], nil)
+	require.ErrorIs(t, err, linkage.ErrState)
+	_, err = k.OpenBytes(nil, nil, nil)
+	require.ErrorIs(t, err, linkage.ErrState)
+}

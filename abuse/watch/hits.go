@@ -38,7 +38,7 @@ func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag,
 		if err != nil {
 			out.unreadable++ // the transmitter's fault; what comes after it is still looked for
 		} else {
-			n := name{t.c.number, rec.Alias()}
+			n := name{t.c.number, t.c.keepers[0].Tag(rec.Alias())}
 			heard = append(heard, heardHit{h, word{o.Signal, rec.Sequence(), o.Label, n}})
 			item := append(accountKey(h.account), o.Signal[:]...)
 			names = append(names, addition{aliasKey(n.era, n.alias), item, 2 + len(h.account)})

@@ -331,7 +331,7 @@ func (t *intake) retract(w abuse.Writer, l *ledger, records []linkage.Record) er
 	}
 	keys := make([][]byte, len(records))
 	for i, r := range records {
-		keys[i] = aliasKey(t.c.number, r.Alias())
+		keys[i] = aliasKey(t.c.number, t.c.keepers[0].Tag(r.Alias()))
 	}
 	about, err := lists(w, abuse.Aliases, keys)
 	if err != nil {

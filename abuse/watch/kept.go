@@ -166,7 +166,7 @@ func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, 
 			unreadable++
 			continue
 		}
-		all = append(all, found{word{o.Signal, record.Sequence(), o.Label, name{s.era, record.Alias()}}, next})
+		all = append(all, found{word{o.Signal, record.Sequence(), o.Label, name{s.era, s.keeper.Tag(record.Alias())}}, next})
 	}
 	return all, next, s.at, unreadable, nil
 }

@@ -20,7 +20,7 @@ import (
 //	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth
 //	cursors      BE64 era -> cursor (era.go)
 //	kept         BE64 era ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
-//	aliases      BE64 era ‖ alias ‖ BE32 page -> list of account, signal
+//	aliases      BE64 era ‖ keyed alias ‖ BE32 page -> list of account, signal
 //	matches      account ‖ link ‖ signal -> match (match.go)
 //	undecided    account -> a stamp, new with every change
 //	expiries     BE64 seconds since 1970 ‖ account ‖ link ‖ signal -> nothing

@@ -55,7 +55,7 @@ type ground struct {
 // name is what the feed of an era calls the signal.
 type name struct {
 	era   uint64
-	alias [16]byte
+	alias [16]byte // under the key of the live generation, as tags are
 }
 
 // word is what a record says of a signal.

@@ -92,6 +92,7 @@ type town struct {
 	rec     *Receiver
 	stretch int
 	down    WhenDown
+	observe Observe // of the receiver and the decider
 
 	signals map[uuid.UUID]*reported
 }
@@ -131,13 +132,13 @@ func (w *town) tryReceiver() (err error) {
 	policy := abuse.DefaultPolicy("market.example", abuse.Live)
 	if w.decider, err = NewDecider(DeciderConfig{
 		Store: w.mine, Accounts: w.people, Deliver: w.handed.deliver, Clock: w.now,
-		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) },
+		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) }, Observe: w.observe,
 	}); err != nil {
 		return err
 	}
 	w.rec, err = NewReceiver(w.t.Context(), ReceiverConfig{
 		Agreement: w.agreement, Signer: w.receiver, Store: w.mine, Vault: vault, Partner: w.partner, Decider: w.decider,
-		Accounts: w.people, WhenDown: w.down, Stretch: w.stretch, Clock: w.now, CheckTimeout: time.Minute,
+		Accounts: w.people, WhenDown: w.down, Stretch: w.stretch, Clock: w.now, CheckTimeout: time.Minute, Observe: w.observe,
 	})
 	return err
 }
@@ -191,6 +192,8 @@ func (w *town) withdraw(n int) {
 
 // truth is the plain join, as lines.
 func (w *town) truth() (all []string) {
+	w.people.mu.Lock()
+	defer w.people.mu.Unlock()
 	for account, has := range w.people.all {
 		for id, s := range w.signals {
 			var places []int

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -69,6 +68,17 @@ func (b *baseSession) drop(v *Vault) {
 		_ = file.Close()
 		_ = v.Erase(name) // what is left the next start erases
 	}
+}
+
+// keep lets go of a session whose state file may be that of a feed by now: after a failure of the
+// store that is not known, and whoever turns the epochs next erases what no feed has.
+func (b *baseSession) keep() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file != nil {
+		_ = b.file.Close()
+	}
+	b.file, b.name, b.pub = nil, "", nil
 }
 
 func baseName(epoch uint32) string {
@@ -158,8 +168,9 @@ func (t *Transmitter) serveBase(ctx context.Context, conn net.Conn, epoch uint32
 		// The receiver has it: to adopt it is not to fail with the connection.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		if err := t.adopt(ctx, cfg, epoch); err != nil {
-			b.drop(t.cfg.Vault)
+		err := t.adopt(ctx, cfg, epoch)
+		b.keep()
+		if err != nil {
 			return sum, err
 		}
 	}
@@ -240,11 +251,7 @@ func (t *Transmitter) adopt(ctx context.Context, cfg linkage.Config, epoch uint3
 	}); err != nil {
 		return err
 	}
-	b.mu.Lock()
-	file := b.file
-	b.file, b.name, b.pub = nil, "", nil
-	b.mu.Unlock()
-	if err := errors.Join(file.Close(), t.turn(ctx)); err != nil {
+	if err := t.turn(ctx); err != nil {
 		t.tel.log.ErrorContext(ctx, "hueandcry.base", slog.String("error", plain(err)))
 	}
 	return nil

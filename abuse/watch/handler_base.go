@@ -99,7 +99,7 @@ func (t *Transmitter) serveUpgrade(w http.ResponseWriter, r *http.Request, epoch
 	defer t.base.done()
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return err
+		return BadRequest // HTTP/2, say: there is no connection to turn
 	}
 	if buffered.Reader.Buffered() > 0 {
 		_ = conn.Close() // it speaks before it is asked to

@@ -128,6 +128,7 @@ func answer(ctx context.Context, s service, req request) reply {
 // party is a service as the driver has it, in this process or in another.
 type party struct {
 	o    options
+	env  []string // of its process
 	here service
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -151,7 +152,7 @@ func (p *party) start(ctx context.Context) (err error) {
 	}
 	p.cmd = exec.Command(self, "-role", p.o.role, "-dir", p.o.dir, "-store", p.o.store, "-protocol", p.o.protocol,
 		"-epoch-days", fmt.Sprint(p.o.epochDays), "-seed", fmt.Sprint(p.o.seed), "-at", fmt.Sprint(p.o.at))
-	p.cmd.Env = append(os.Environ(), roleVariable+"=1")
+	p.cmd.Env = append(append(os.Environ(), roleVariable+"=1"), p.env...)
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return err

@@ -28,8 +28,8 @@ type Config struct {
 	// signs the opening of the session, so that whoever ends TLS in front of a
 	// service cannot pose as it.
 	Signer crypto.Signer
-	// Key is the transmitter's secret from which the key of every epoch is derived;
-	// the receiver leaves it zero. Under "ec", sessions of one agreement and epoch with
+	// Key is the transmitter's secret from which the key of every epoch is derived, or that
+	// of one epoch, see [Ratchet]; the receiver leaves it zero. Under "ec", sessions of one agreement and epoch with
 	// the same Key give the same tags; under "vole" each enrolment has tags of its own.
 	Key hashing.Key
 	// OptOut is asked before an account is used, where the agreement's purpose is

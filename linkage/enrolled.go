@@ -22,7 +22,7 @@ func Enrol(ctx context.Context, conn net.Conn, cfg Config, accounts Source[Accou
 	if err != nil {
 		return nil, Summary{}, err
 	}
-	e := &enrolled{refs: r.refs, book: r.book, epoch: r.epoch, generation: liveGeneration(&r.scope), matches: r.matches}
+	e := &enrolled{refs: r.refs, book: r.book, generation: liveGeneration(&r.scope), matches: r.matches}
 	if r.inBulk() {
 		e.generation = baseGeneration(&r.scope, &r.bulk.coin)
 	}
@@ -39,13 +39,9 @@ type Enrolment struct {
 type enrolled struct {
 	refs       *names
 	book       *book
-	epoch      uint32
 	generation GenerationID
 	matches    []Match
 }
-
-// Epoch is the epoch of the session.
-func (e *Enrolment) Epoch() uint32 { return e.of().epoch }
 
 // Generation is what the identifiers were enrolled under: the live generation of the epoch
 // under "ec", and under "vole" the session's own.
@@ -72,10 +68,13 @@ type Enrolled struct {
 func (e *Enrolment) All(k *Keeper) iter.Seq[Enrolled] {
 	o, keep := e.of(), k.of()
 	return func(yield func(Enrolled) bool) {
+		var kept Kept
+		var holders []holding
 		for _, at := range o.sorted(keep) {
-			x := o.book.original.at(at.item)
-			kept := keep.keep(o.book.value(at.item), keep.itemToken(x))
-			for _, h := range o.holders(at.item) {
+			keep.keep(&kept, o.book.value(at.item))
+			kept.Token = keep.itemToken(o.book.original.at(at.item))
+			holders = o.holders(holders, at.item)
+			for _, h := range holders {
 				if !yield(Enrolled{string(o.refs.at(h.owner)), int(h.place), *o.book.kinds.at(at.item), kept}) {
 					return
 				}
@@ -92,24 +91,25 @@ type keyedItem struct {
 
 func (e *enrolled) sorted(k *keeping) []keyedItem {
 	all := make([]keyedItem, e.book.len())
-	keyed := func(i uint32) tag { return k.keyed(e.book.value(i).tag(0)) }
+	var t, other tag
 	for i := range all {
-		t := keyed(uint32(i))
+		k.keyed(&t, e.book.value(uint32(i)), 0)
 		all[i] = keyedItem{t.head(), uint32(i)}
 	}
 	slices.SortFunc(all, func(a, b keyedItem) int {
 		if c := cmp.Compare(a.head, b.head); c != 0 {
 			return c
 		}
-		at, bt := keyed(a.item), keyed(b.item)
-		return bytes.Compare(at[:], bt[:])
+		k.keyed(&t, e.book.value(a.item), 0)
+		k.keyed(&other, e.book.value(b.item), 0)
+		return bytes.Compare(t[:], other[:])
 	})
 	return all
 }
 
-// holders gives the holdings of an item, ordered by account.
-func (e *enrolled) holders(i uint32) []holding {
-	all := []holding{*e.book.holding(i, 0)}
+// holders gives the holdings of an item, ordered by account, in all if there is room.
+func (e *enrolled) holders(all []holding, i uint32) []holding {
+	all = append(all[:0], *e.book.holding(i, 0))
 	for next := all[0].next; next != 0; next = all[len(all)-1].next {
 		all = append(all, *e.book.holding(i, next))
 	}

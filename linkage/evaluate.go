@@ -213,9 +213,6 @@ func NewBlinder(cfg Config, epoch uint32, opening []byte) (*Blinder, error) {
 	return &Blinder{of: func() *blinder { return b }}, nil
 }
 
-// Generation is the live generation of the blinder's epoch.
-func (b *Blinder) Generation() GenerationID { return liveGeneration(&b.of().scope) }
-
 // Blinding is a request under way. It prints nothing of what is asked for, and is not for use
 // by several goroutines at once.
 type Blinding struct {
@@ -310,7 +307,8 @@ func (b *Blinding) Finish(answer []byte, k *Keeper) ([]Kept, error) {
 		}
 		rest = rest[n+oprf.ProofSize:]
 		for i, at := range g.places {
-			out[at] = keep.keep((*prf)(outputs[i][:]), keep.itemToken(&o.items[at]))
+			keep.keep(&out[at], (*prf)(outputs[i][:]))
+			out[at].Token = keep.itemToken(&o.items[at])
 		}
 		clear(outputs)
 	}

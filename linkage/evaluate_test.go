@@ -22,7 +22,6 @@ func TestEvaluationIsTheLiveGeneration(t *testing.T) {
 	ids := []hashing.Identifier{phone(t, 1), device(t, hashing.InstallID, 1), phone(t, 2), device(t, hashing.AdvertisingID, 1)}
 	d := onDuty(t, linkagetest.NewParties(), []linkage.Account{{Ref: "a", Identifiers: ids}})
 	require.Equal(t, linkage.LiveGeneration(d.Agreement, d.epoch), d.base.Generation())
-	require.Equal(t, d.base.Generation(), d.blinder.Generation())
 	k := linkage.NewKeeper(d.Agreement, d.epoch, hashing.NewKey())
 	byPlace := map[int]linkage.Kept{}
 	for e := range d.base.All(k) {

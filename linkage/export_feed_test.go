@@ -23,3 +23,6 @@ func (s *Sealer) Outputs(id hashing.Identifier) (all [][32]byte) {
 func NewEvaluatorOf(ctx context.Context, cfg Config) (*Evaluator, error) {
 	return newEvaluator(ctx, cfg)
 }
+
+// Generations gives those of the slots.
+func (s *Sealer) Generations() []GenerationID { return s.of().generations }

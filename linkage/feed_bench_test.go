@@ -82,3 +82,23 @@ func BenchmarkFeed(b *testing.B) {
 		b.ReportMetric(0, "ns/op")
 	})
 }
+
+// What a base costs beside the session: rows in the order of the table.
+func BenchmarkEnrolmentAll(b *testing.B) {
+	var accounts []linkage.Account
+	for i := range uint64(100_000) {
+		accounts = append(accounts, linkage.Account{Ref: "account", Identifiers: []hashing.Identifier{device(b, hashing.InstallID, i)}})
+		accounts[i].Ref += string(rune('a'+i%26)) + uuid.New().String()
+	}
+	d := onDuty(b, linkagetest.NewParties(inBulk), accounts)
+	k := linkage.NewKeeper(d.Agreement, d.epoch, hashing.NewKey())
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for range d.base.All(k) {
+			n++
+		}
+		require.Equal(b, d.base.Len(), n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(accounts)), "ns/row")
+}

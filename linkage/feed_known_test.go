@@ -104,12 +104,12 @@ func makeKnownFeed(t *testing.T) knownFeed {
 	ids := []hashing.Identifier{phone(t, 1), device(t, hashing.InstallID, 2)}
 	state := &file{}
 	tc.State = state
-	base, _ := enrol(t, ctx, tc, rc, []linkage.Account{{Ref: "a", Identifiers: ids}})
+	base, sum := enrol(t, ctx, tc, rc, []linkage.Account{{Ref: "a", Identifiers: ids}})
 	s, err := linkage.OpenState(tc, state)
 	require.NoError(t, err)
 	sealer, err := linkage.NewSealer(tc, s)
 	require.NoError(t, err)
-	d := &duty{Parties: p, sealer: sealer, epoch: base.Epoch(), own: linkage.NewKeeper(p.Agreement, base.Epoch(), p.Key)}
+	d := &duty{Parties: p, sealer: sealer, epoch: sum.Epoch, own: linkage.NewKeeper(p.Agreement, sum.Epoch, p.Key)}
 
 	form, err := json.Marshal(p.Agreement)
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package linkage
 
 import (
 	"bytes"
-	"cmp"
 	"crypto"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -13,8 +12,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math/bits"
+	mathrand "math/rand/v2"
 	"slices"
 
 	"github.com/google/uuid"
@@ -36,7 +35,6 @@ type sealer struct {
 	feed        FeedID
 	aliases     cipher.Block
 	keys        []byte // from which the keys of labels come
-	random      io.Reader
 }
 
 var errNoFeed = errors.New("an agreement on tags alone has no feed: nothing in one could be withdrawn")
@@ -56,7 +54,7 @@ func NewSealer(cfg Config, base *State) (*Sealer, error) {
 	if cfg.Agreement.LabelBytes == 0 {
 		return nil, &Error{Code: ErrInput, cause: errNoFeed}
 	}
-	s := &sealer{session: newSession(cfg, Transmitter, epoch), base: base, random: rand.Reader}
+	s := &sealer{session: newSession(cfg, Transmitter, epoch), base: base}
 	if s.live, err = s.session.live(); err != nil {
 		return nil, err
 	}
@@ -76,9 +74,6 @@ func NewSealer(cfg Config, base *State) (*Sealer, error) {
 
 // Feed gives the feed's name.
 func (s *Sealer) Feed() FeedID { return s.of().feed }
-
-// Generations gives the generations that a record has tags of, in the order of its slots.
-func (s *Sealer) Generations() []GenerationID { return slices.Clone(s.of().generations) }
 
 // About is one identifier that a signal is about, as the transmitter may store it: what is
 // in Values is noise without the keeper's key.
@@ -111,9 +106,10 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 	a := About{Kind: id.Kind(), Token: kept.itemToken(&x)}
 	f, err := o.live.evaluate(id.Kind(), &x)
 	for slot := 0; err == nil; slot++ {
-		hidden := kept.hide(&f)
+		a.Values = append(a.Values, f[:]...)
 		clear(f[:])
-		a.Values = append(a.Values, hidden[:]...)
+		own := (*prf)(a.Values[slot*len(f):])
+		kept.hide((*[32]byte)(own), own)
 		if slot+1 == len(o.generations) {
 			return a, nil
 		}
@@ -124,8 +120,8 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 
 // Record makes a record of the feed, with keeper and what Values has given under it: 85 bytes,
 // the agreement's LabelBytes and 32 for each identifier and slot, and for a Retract, which has
-// neither label nor identifiers, 26 bytes. The same is the same record, byte for byte. A
-// Revise must be about the same identifiers as the Add, each with its Nth.
+// neither label nor identifiers, 26 bytes. The same is the same record, byte for byte;
+// whatever is said anew needs a higher sequence. A Revise must be about the same identifiers as the Add, each with its Nth.
 //
 // Errors are [*Error]: [ErrInput] for an unknown operation, a nil ID, a sequence of 2^63 or
 // more, no identifier or one twice, or more than [MaxIdentifiers]; [ErrLimit] for a label
@@ -201,7 +197,6 @@ func (s *sealer) labelKey(head, label []byte) [secretSize]byte {
 // appendPairs appends tags and wraps, the identifiers in the order of their tags: how the
 // transmitter orders them is not to be seen.
 func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, about []About) []byte {
-	size := len(s.generations) * pairSize
 	pairs := make([][]byte, len(about))
 	for i := range about {
 		for slot := range s.generations {
@@ -214,7 +209,6 @@ func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, a
 		}
 	}
 	slices.SortFunc(pairs, bytes.Compare)
-	record = slices.Grow(record, len(pairs)*size)
 	for _, p := range pairs {
 		record = append(record, p...)
 	}
@@ -282,17 +276,11 @@ func (s *sealer) padded(records [][]byte, padding int) ([][]byte, error) {
 	for range padding {
 		n, sequence := 1, uint64(1)
 		if len(adds) > 0 {
-			var random [8]byte
-			if _, err := io.ReadFull(s.random, random[:]); err != nil {
-				return nil, &Error{Code: ErrInternal, cause: err}
-			}
-			at, _ := bits.Mul64(binary.BigEndian.Uint64(random[:]), uint64(len(adds)))
-			n, sequence = adds[at].Identifiers(), adds[at].Sequence()
+			like := &adds[mathrand.IntN(len(adds))]
+			n, sequence = like.Identifiers(), like.Sequence()
 		}
 		b := make([]byte, feedRecordSize(n, slots, class))
-		if _, err := io.ReadFull(s.random, b); err != nil {
-			return nil, &Error{Code: ErrInternal, cause: err}
-		}
+		_, _ = rand.Read(b) // which cannot fail
 		binary.BigEndian.PutUint64(b[16:], sequence)
 		b[recordHead-2], b[recordHead-1] = byte(Add), byte(n)
 		sortPairs(b, n, slots)
@@ -330,7 +318,7 @@ func PaddedCount(n int) int {
 		return leastCount
 	}
 	size := bits.Len(uint(n)) - 1
-	low := size - bits.Len(uint(size))
-	mask := 1<<max(low, 0) - 1
-	return cmp.Or(min((n+mask)&^mask, max(n, MaxRecords)), n)
+	low := max(size-bits.Len(uint(size)), 0)
+	padded := (n + 1<<low - 1) >> low << low
+	return max(min(padded, MaxRecords), n)
 }

@@ -46,7 +46,7 @@ func onDuty(t testing.TB, p *linkagetest.Parties, accounts []linkage.Account) *d
 	}
 	d.base, d.summary = enrol(t, ctx, tc, p.ReceiverConfig(), accounts)
 	t.Cleanup(d.base.Close)
-	d.epoch = d.base.Epoch()
+	d.epoch = d.summary.Epoch
 	var base *linkage.State
 	var err error
 	if tc.State != nil {

@@ -3,6 +3,7 @@ package linkage
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/hex"
 
 	"github.com/google/uuid"
@@ -86,25 +87,31 @@ func (k *Keeper) Token(id hashing.Identifier) [16]byte {
 }
 
 func (k *keeping) itemToken(x *item) [16]byte {
-	sum := labelled(itemTokenLabel, k.token, x[:])
-	return [16]byte(sum[:16])
+	var in [len(itemTokenLabel) + 32 + len(item{})]byte
+	at := copy(in[:], itemTokenLabel)
+	at += copy(in[at:], k.token)
+	copy(in[at:], x[:])
+	sum := sha256.Sum256(in[:])
+	return [16]byte(sum[:])
 }
 
-// keep gives what is kept of a value.
-func (k *keeping) keep(f *prf, token [16]byte) Kept {
-	return Kept{k.keyed(f.tag(0)), k.hide(f), token}
+// keep makes of a value what is kept of it, but for its token. Where it is put is the
+// caller's, for what is encrypted in place cannot lie on the stack.
+func (k *keeping) keep(to *Kept, f *prf) {
+	k.keyed((*tag)(&to.Tag), f, 0)
+	k.hide(&to.Value, f)
 }
 
-func (k *keeping) keyed(t tag) [16]byte {
-	k.tag.Encrypt(t[:], t[:])
-	return t
+// keyed makes the keyed tag of the nth signal.
+func (k *keeping) keyed(to *tag, f *prf, nth uint32) {
+	*to = f.tag(nth)
+	k.tag.Encrypt(to[:], to[:])
 }
 
-func (k *keeping) hide(f *prf) [32]byte {
-	v := [32]byte(*f)
-	k.first.Encrypt(v[:16], v[:16])
-	k.second.Encrypt(v[16:], v[16:])
-	return v
+func (k *keeping) hide(to *[32]byte, f *prf) {
+	*to = *f
+	k.first.Encrypt(to[:16], to[:16])
+	k.second.Encrypt(to[16:], to[16:])
 }
 
 func (k *keeping) reveal(v *[32]byte) *prf {
@@ -114,14 +121,16 @@ func (k *keeping) reveal(v *[32]byte) *prf {
 	return &f
 }
 
-// Nth gives that under which the nth signal about the identifier will be found, counted
-// from 0: it has another Tag. An nth below 0 is a fault of the caller, and panics.
+// Nth gives kept with the Tag under which the nth signal about the identifier will be found,
+// counted from 0; what is enrolled is the 0th. An nth below 0 is a fault of the caller, and panics.
 func (k *Keeper) Nth(kept Kept, nth int) Kept {
 	if nth < 0 {
 		panic("linkage: a signal before the first")
 	}
 	o := k.of()
-	kept.Tag = o.keyed(o.reveal(&kept.Value).tag(uint32(nth)))
+	f := o.reveal(&kept.Value)
+	defer clear(f[:])
+	o.keyed((*tag)(&kept.Tag), f, uint32(nth))
 	return kept
 }
 

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Postgres gives the address of a new, empty database, which is dropped when the test ends. It is
+// Postgres gives the address of a new, empty database, which is gone when the tests end. It is
 // made on the server of the environment variable HUEANDCRY_POSTGRES (an address by which psql
 // may create databases), or else on one that is started here, on loopback, and ends with this
 // process. Where there is neither, the test is skipped with the reason. The server started here
@@ -28,9 +28,7 @@ func Postgres(t testing.TB) string {
 	server := os.Getenv("HUEANDCRY_POSTGRES")
 	if server == "" {
 		shared.once.Do(func() { shared.server, shared.err = start() })
-		if shared.err != nil {
-			t.Skipf("no PostgreSQL: %v", shared.err)
-		}
+		orSkip(t, shared.err)
 		server = shared.server.DSN
 	}
 	u, err := url.Parse(server)
@@ -38,9 +36,7 @@ func Postgres(t testing.TB) string {
 		t.Fatal("HUEANDCRY_POSTGRES is no address") // which may hold a password
 	}
 	psql, err := program("psql")
-	if err != nil {
-		t.Skipf("no PostgreSQL: %v", err)
-	}
+	orSkip(t, err)
 	name := fmt.Sprintf("hueandcry_test_%d_%d", os.Getpid(), time.Now().UnixNano())
 	run := func(statement string) {
 		cmd := exec.Command(psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", statement)
@@ -49,9 +45,23 @@ func Postgres(t testing.TB) string {
 		}
 	}
 	run("CREATE DATABASE " + name)
-	t.Cleanup(func() { run("DROP DATABASE " + name + " WITH (FORCE)") })
+	if os.Getenv("HUEANDCRY_POSTGRES") != "" { // the others go with their server, which takes less time
+		t.Cleanup(func() { run("DROP DATABASE " + name + " WITH (FORCE)") })
+	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// errMissing says that the machine has no PostgreSQL that could be started.
+var errMissing = errors.New("no PostgreSQL")
+
+// orSkip skips where there is none, and fails where there is one that does not work.
+func orSkip(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errMissing) {
+		t.Skip(err)
+	}
+	noError(t, err)
 }
 
 // shared is the server of this process, started by the first test that needs it.
@@ -77,9 +87,7 @@ type PostgresServer struct {
 func NewPostgres(t testing.TB) *PostgresServer {
 	t.Helper()
 	s, err := start()
-	if err != nil {
-		t.Skipf("no PostgreSQL: %v", err)
-	}
+	orSkip(t, err)
 	t.Cleanup(func() { s.stop() })
 	return s
 }
@@ -150,17 +158,20 @@ func start() (*PostgresServer, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("initdb: %w: %s", err, out))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fail(err)
+	for try := 0; ; try++ {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fail(err)
+		}
+		s.port = l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		s.DSN = fmt.Sprintf("postgres://hueandcry@%s/postgres?sslmode=disable", s.listen())
+		if err := s.run(); err == nil {
+			return s, nil
+		} else if try == 3 { // somebody else may have got the port
+			return fail(err)
+		}
 	}
-	s.port = l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	s.DSN = fmt.Sprintf("postgres://hueandcry@%s/postgres?sslmode=disable", s.listen())
-	if err := s.run(); err != nil {
-		return fail(err)
-	}
-	return s, nil
 }
 
 // The shell outlives a test process that is killed by just so long as it takes to stop the server
@@ -240,5 +251,5 @@ func program(name string) (string, error) {
 			return found[len(found)-1], nil
 		}
 	}
-	return "", errors.New(name + " is not on this machine")
+	return "", fmt.Errorf("%w: %s is not on this machine, and HUEANDCRY_POSTGRES not set", errMissing, name)
 }

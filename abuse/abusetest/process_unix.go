@@ -3,7 +3,7 @@
 package abusetest
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"strconv"
@@ -36,7 +36,7 @@ func otherUser(dir string) (*syscall.SysProcAttr, error) {
 		}
 		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 	}
-	return nil, errors.New("this is root, and there is no other user to run PostgreSQL as")
+	return nil, fmt.Errorf("%w: this is root, and there is no other user to run it as", errMissing)
 }
 
 func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }

@@ -17,7 +17,8 @@
 //
 // The driver is SQLite in Go, without cgo. The file is in WAL mode with synchronous=FULL: what is
 // acknowledged is in the WAL and synced. A background task moves it into the file proper, so that
-// commits do not stall on that; Close moves what is left. secure_delete=FAST overwrites rows that
+// commits do not stall on that, and the WAL has some 200 MB at most, unless a View is held open for
+// long; Close moves what is left. secure_delete=FAST overwrites rows that
 // are taken out. The file, "-wal" and "-shm" are readable by their owner alone, and none of them
 // may be copied while the store is open.
 //

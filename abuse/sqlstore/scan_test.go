@@ -57,5 +57,13 @@ func TestScanSeesRows(t *testing.T) {
 		statement(t, server.DSN, "CHECKPOINT")
 		find(filepath.Join(server.Dir, "base"))
 		require.NoError(t, s.Close())
+
+		t.Setenv("HUEANDCRY_POSTGRES", server.DSN) // one that is there already will do
+		address := abusetest.Postgres(t)
+		require.NotEqual(t, server.DSN, address)
+		s, err = sqlstore.Open(t.Context(), address)
+		require.NoError(t, err)
+		put(s)
+		require.NoError(t, s.Close())
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,13 +19,14 @@ import (
 
 // sqliteStore is a file. Its writer is one connection, handed from turn to turn by write.
 type sqliteStore struct {
-	file    string
-	writer  *sqliteConn
-	turns   chan *turn
-	readers chan *sqliteConn // as many places as there may be connections; nil is one not open yet
-	stop    chan struct{}
-	stopped chan struct{} // write has ended
-	checked chan struct{} // checkpoint has ended
+	file      string
+	writer    *sqliteConn
+	turns     chan *turn
+	readers   chan *sqliteConn // as many places as there may be connections; nil is one not open yet
+	committed atomic.Bool      // something that is in the WAL alone, perhaps
+	stop      chan struct{}
+	stopped   chan struct{} // write has ended
+	checked   chan struct{} // checkpoint has ended
 
 	mu     sync.Mutex // of closed
 	closed bool
@@ -69,13 +71,18 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 		w.close()
 		return nil, err
 	}
+	c, err := openSQLite(file, "rw", "synchronous(FULL)", "wal_autocheckpoint(0)")
+	if err != nil {
+		w.close()
+		return nil, err
+	}
 	s := &sqliteStore{file: file, writer: w, turns: make(chan *turn), readers: make(chan *sqliteConn, sqliteReaders),
 		stop: make(chan struct{}), stopped: make(chan struct{}), checked: make(chan struct{})}
 	for range sqliteReaders {
 		s.readers <- nil
 	}
 	go s.write()
-	go s.checkpoint()
+	go s.checkpoint(c)
 	return s, nil
 }
 
@@ -219,6 +226,7 @@ func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abu
 		}
 		if err = turn.conn.put(t, portion); err == nil {
 			err = turn.conn.exec("COMMIT")
+			s.committed.Store(true)
 		}
 		if err != nil {
 			s.rollback()
@@ -227,21 +235,18 @@ func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abu
 	})
 }
 
-// The WAL is moved into the file each second. While commits never pause it grows all the same,
+// The WAL is moved into the file four times a second: the less there is to sync at a time, the
+// shorter the commits beside it wait for the disk. While they never pause it grows all the same,
 // for it begins anew only when all of it has been moved: at so many bytes they wait for that.
 const (
-	checkpointEach = time.Second
+	checkpointEach = time.Second / 4
 	walBytes       = 128 << 20
 )
 
-// checkpoint moves what is committed from the WAL into the file, beside the commits. An error
-// is met again, and reported, by a commit that finds no room.
-func (s *sqliteStore) checkpoint() {
+// checkpoint moves what is committed from the WAL into the file, beside the commits. What it
+// cannot move stays in the WAL, where it is safe, and is tried again.
+func (s *sqliteStore) checkpoint(c *sqliteConn) {
 	defer close(s.checked)
-	c, err := openSQLite(s.file, "rw", "synchronous(FULL)", "wal_autocheckpoint(0)")
-	if err != nil {
-		return
-	}
 	defer c.close()
 	tick := time.NewTicker(checkpointEach)
 	defer tick.Stop()
@@ -251,9 +256,12 @@ func (s *sqliteStore) checkpoint() {
 			return
 		case <-tick.C:
 		}
+		if !s.committed.Swap(false) {
+			continue
+		}
 		_, moved, _ := c.checkpoint("PASSIVE")
 		if info, err := os.Stat(s.file + "-wal"); err == nil && info.Size() > walBytes && moved*4096 > walBytes {
-			ctx, cancel := context.WithTimeout(context.Background(), checkpointEach)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			if turn, err := s.take(ctx, true); err == nil {
 				_, _, _ = turn.conn.checkpoint("PASSIVE") // what came since; then the next commit begins the WAL anew
 				turn.ran <- ran{}

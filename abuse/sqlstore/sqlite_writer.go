@@ -85,6 +85,7 @@ func (s *sqliteStore) group(first *turn) (after *turn) {
 	if err == nil {
 		if size > 0 {
 			err = sqliteError("commit", s.writer.exec("COMMIT"))
+			s.committed.Store(true)
 		}
 		if size == 0 || err != nil {
 			s.rollback()

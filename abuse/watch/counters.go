@@ -81,7 +81,7 @@ func (t *Transmitter) CloseRecord(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		err = t.update(ctx, func(w abuse.Writer) error {
 			n, err := counted(w, t.link, countRecords)
 			if err != nil {
 				return err
@@ -229,7 +229,7 @@ func (t *Transmitter) cosign(ctx context.Context, signed linkage.SessionRecord) 
 	if err != nil {
 		return BadRequest
 	}
-	err = t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	err = t.update(ctx, func(w abuse.Writer) error {
 		own, err := recordAt(w, t.link, signed.Sequence)
 		if err != nil {
 			return err

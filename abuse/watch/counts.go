@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,7 +26,14 @@ type additions struct {
 	period int64 // of what is held
 	held   int64
 	counts counts
+	// short says that less than so much was left when the store was asked the last time: whoever
+	// goes on asking then costs no commit for each request.
+	short int64
+	asked time.Time
 }
+
+// askAgain is how long what was short is taken to be so: another process may give something back.
+const askAgain = time.Second
 
 // counts are those since the last commit.
 type counts struct{ evaluated, requests, refused int64 }
@@ -37,13 +45,17 @@ const maxLease = 256
 func (a *additions) take(ctx context.Context, day, n int64) (ok bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if day > a.period || n > a.held {
+	short := day <= a.period && a.short > 0 && n >= a.short && time.Since(a.asked) < askAgain
+	if !short && (day > a.period || n > a.held) {
 		if err := a.refill(ctx, day, n); err != nil {
 			return false, err
 		}
 	}
 	a.counts.requests++
 	if n > a.held {
+		if !short {
+			a.short, a.asked = n, time.Now()
+		}
 		a.counts.refused++
 		return false, nil
 	}
@@ -83,7 +95,7 @@ func (a *additions) refill(ctx context.Context, day, n int64) error {
 		a.held = 0 // whether it was spent is not known: then it is wasted
 		return err
 	}
-	a.held, a.period = held, max(a.period, now.period)
+	a.held, a.period, a.short = held, max(a.period, now.period), 0
 	a.left(a.cap - now.used)
 	return nil
 }

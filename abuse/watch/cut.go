@@ -59,7 +59,7 @@ func (t *Transmitter) cutOne(ctx context.Context, f *openFeed) (more bool, err e
 		if err = c.make(); err != nil {
 			return false, err
 		}
-		if err = t.cfg.Store.Update(ctx, c.publish); errors.Is(err, errOutrun) {
+		if err = t.update(ctx, c.publish); errors.Is(err, errOutrun) {
 			continue
 		}
 		if err != nil {

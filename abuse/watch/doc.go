@@ -15,6 +15,23 @@
 // It does not stop a partner from asking about accounts that it does not have: the caps of the
 // agreement do, and the session records, which both sides sign, say how many it asked about.
 //
+// # The interface between them
+//
+// HTTP under TLS 1.3 with certificates on both sides, whose keys are those of the agreement. All
+// paths begin with /hueandcry/v1/ and the agreement's ID; bodies are application/vnd.hueandcry and
+// begin with the version, 1; numbers are big-endian.
+//
+//	GET  epochs/{e}/opening      opening of package linkage
+//	POST epochs/{e}/evaluations  id 16 ‖ request  →  id ‖ answer; the same again is not charged again
+//	GET  epochs/{e}/base         Upgrade: hueandcry-base  →  101, then a session of package linkage
+//	GET  feeds/{f}?after=&wait=  last number 8; 204 if none came within so many seconds, 55 at most
+//	GET  feeds/{f}/{n}           the batch itself, without a version byte: immutable, with an ETag, in ranges
+//	GET  records?after=          session records, each after its length 2
+//	PUT  records/{n}             the record with the receiver's signature  →  204
+//	GET  status                  epoch 4 ‖ now 8 ‖ for each feed: name 16, epoch 4, last number 8
+//
+// What is refused is an RFC 9457 problem document with one of the codes of [Problem].
+//
 // # Measures
 //
 // Meter and tracer are named "github.com/hueandcry/hueandcry/abuse/watch". Counters:

@@ -17,16 +17,7 @@ import (
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// The HTTP interface, all under /hueandcry/v1/{agreement}; bodies are binary with a version byte, 1.
-//
-//	GET  epochs/{e}/opening      1 ‖ opening
-//	POST epochs/{e}/evaluations  1 ‖ id 16 ‖ request        → 1 ‖ id ‖ answer
-//	GET  epochs/{e}/base         Upgrade: hueandcry-base    → 101, then a session of package linkage
-//	GET  feeds/{f}?after=&wait=  1 ‖ BE64 last, or 204 after so many seconds without a batch
-//	GET  feeds/{f}/{n}           the batch itself, immutable, with ranges
-//	GET  records?after=          1 ‖ records, each after its BE16 length
-//	PUT  records/{n}             1 ‖ the record with the receiver's signature
-//	GET  status                  1 ‖ BE32 epoch ‖ BE64 now ‖ for each feed: its name, BE32 epoch, BE64 last
+// The interface of the package comment.
 const (
 	pathPrefix   = "/hueandcry/v1/"
 	mediaType    = "application/vnd.hueandcry"

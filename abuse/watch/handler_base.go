@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -71,6 +70,17 @@ func (b *baseSession) drop(v *Vault) {
 	}
 }
 
+// keep lets go of a session whose state file may be that of a feed by now: after a failure of the
+// store that is not known, and whoever turns the epochs next erases what no feed has.
+func (b *baseSession) keep() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file != nil {
+		_ = b.file.Close()
+	}
+	b.file, b.name, b.pub = nil, "", nil
+}
+
 func baseName(epoch uint32) string {
 	return budgetBase + string(binary.BigEndian.AppendUint32(nil, epoch))
 }
@@ -89,7 +99,7 @@ func (t *Transmitter) serveUpgrade(w http.ResponseWriter, r *http.Request, epoch
 	defer t.base.done()
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return err
+		return BadRequest // HTTP/2, say: there is no connection to turn
 	}
 	if buffered.Reader.Buffered() > 0 {
 		_ = conn.Close() // it speaks before it is asked to
@@ -158,8 +168,9 @@ func (t *Transmitter) serveBase(ctx context.Context, conn net.Conn, epoch uint32
 		// The receiver has it: to adopt it is not to fail with the connection.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		if err := t.adopt(ctx, cfg, epoch); err != nil {
-			b.drop(t.cfg.Vault)
+		err := t.adopt(ctx, cfg, epoch)
+		b.keep()
+		if err != nil {
 			return sum, err
 		}
 	}
@@ -188,7 +199,7 @@ func (t *Transmitter) beginBase(ctx context.Context, cfg linkage.Config, epoch u
 // admit spends of the base's budget before anything is evaluated.
 func (t *Transmitter) admit(epoch uint32) func(context.Context, int64) error {
 	return func(ctx context.Context, n int64) error {
-		return t.cfg.Store.Update(ctx, func(w abuse.Writer) error { return t.spendBase(w, epoch, n) })
+		return t.update(ctx, func(w abuse.Writer) error { return t.spendBase(w, epoch, n) })
 	}
 }
 
@@ -240,11 +251,7 @@ func (t *Transmitter) adopt(ctx context.Context, cfg linkage.Config, epoch uint3
 	}); err != nil {
 		return err
 	}
-	b.mu.Lock()
-	file := b.file
-	b.file, b.name, b.pub = nil, "", nil
-	b.mu.Unlock()
-	if err := errors.Join(file.Close(), t.turn(ctx)); err != nil {
+	if err := t.turn(ctx); err != nil {
 		t.tel.log.ErrorContext(ctx, "hueandcry.base", slog.String("error", plain(err)))
 	}
 	return nil

@@ -114,7 +114,10 @@ func TestProblems(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}},
-		{what: "storage", method: "POST", path: at + "epochs/0/evaluations", body: evaluation(5), want: Storage, before: func() { f.n.Store(1) }},
+		{what: "storage", method: "POST", path: at + "epochs/0/evaluations", body: evaluation(5), want: Storage, before: func() {
+			s.at.Add(24 * 3600) // a new day, for which the store is asked
+			f.n.Store(1)
+		}},
 		{what: "over", path: at + "epochs/0/opening", want: EpochClosed, before: func() {
 			s.at.Store(s.agreement.EpochStart(1).Add(25 * time.Hour).Unix())
 		}},

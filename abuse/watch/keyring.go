@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -166,6 +165,10 @@ func (t *Transmitter) evaluator(epoch uint32) (*linkage.Evaluator, error) {
 	return t.asked[epoch], nil
 }
 
+// stateIdle is how long a state file must not have been written to before it is taken to be of a
+// session that nobody goes on with.
+const stateIdle = time.Hour
+
 // storedHead is a head with its feed.
 type storedHead struct {
 	feed linkage.FeedID
@@ -225,12 +228,20 @@ func (t *Transmitter) dropBefore(ctx context.Context, epoch uint32) error {
 			return err
 		}
 	}
-	// State files that no feed has: of closed epochs, and of sessions that did not end.
+	// State files that no feed has: of closed epochs, and of sessions that did not end. One that
+	// was written lately may be of a session that another process serves.
 	states, err := t.cfg.Vault.Names(t.link.String() + "-base-")
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.DeleteFunc(states, func(n string) bool { return known[n] || t.base.uses(n) }) {
+	for _, name := range states {
+		var of uint32
+		if _, err := fmt.Sscanf(name[len(t.link.String()):], "-base-%d-", &of); err != nil {
+			continue // not of this version
+		}
+		if known[name] || of >= epoch && (t.base.uses(name) || !t.cfg.Vault.idle(name, stateIdle)) {
+			continue
+		}
 		if err := t.cfg.Vault.Erase(name); err != nil {
 			return err
 		}
@@ -246,7 +257,7 @@ func (t *Transmitter) dropFeed(ctx context.Context, feed linkage.FeedID) error {
 			limit = 2 // they are large
 		}
 		for more := true; more; {
-			err := t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+			err := t.update(ctx, func(w abuse.Writer) error {
 				rows, err := w.Scan(table, feed[:], after(feed[:]), limit)
 				for _, row := range rows {
 					if err == nil {
@@ -261,7 +272,7 @@ func (t *Transmitter) dropFeed(ctx context.Context, feed linkage.FeedID) error {
 			}
 		}
 	}
-	return t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return t.update(ctx, func(w abuse.Writer) error {
 		for _, name := range []string{budgetRecords, budgetSignals} {
 			if err := w.Delete(abuse.Budgets, budgetKey(t.link, name+string(feed[:]))); err != nil {
 				return err
@@ -277,7 +288,7 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 	from := joined(t.link[:], []byte{0})
 	for end := after(from); from != nil; {
 		var next []byte
-		err := t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		err := t.update(ctx, func(w abuse.Writer) error {
 			next = nil
 			rows, err := w.Scan(abuse.Signals, from, end, dropRun)
 			if err != nil {

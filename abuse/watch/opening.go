@@ -129,7 +129,7 @@ func (t *Transmitter) newFeed(ctx context.Context, epoch uint32, generations []l
 	} else if err != nil {
 		return feed, err
 	}
-	return feed, t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return feed, t.update(ctx, func(w abuse.Writer) error {
 		heads, err := headsOf(w, t.link[:])
 		if err != nil {
 			return err
@@ -284,7 +284,7 @@ func (t *Transmitter) fill(ctx context.Context, f *openFeed) error {
 
 // take writes a run of signals into a feed that has come to the signal before.
 func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, rows []abuse.Row, abouts map[uuid.UUID][]byte) error {
-	return t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return t.update(ctx, func(w abuse.Writer) error {
 		h, err := headOf(w, t.link, f.id)
 		if err != nil {
 			return err

@@ -121,7 +121,7 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 	if err != nil {
 		return err
 	}
-	return t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return t.update(ctx, func(w abuse.Writer) error {
 		old, ok, err := known(w, t.link, id)
 		if err != nil {
 			return err
@@ -221,7 +221,7 @@ func ordinal(value []byte) int64 {
 // every feed in which the signal was published will say so. One that was retracted before is no
 // error; one that was never reported, or has run out, is [ErrNoSignal].
 func (t *Transmitter) Retract(ctx context.Context, id uuid.UUID) error {
-	return t.cfg.Store.Update(ctx, func(w abuse.Writer) error { return t.retract(w, id) })
+	return t.update(ctx, func(w abuse.Writer) error { return t.retract(w, id) })
 }
 
 func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
@@ -272,7 +272,7 @@ func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
 func (t *Transmitter) Remove(ctx context.Context, account string) error {
 	from := signalOfKey(t.link, account, nil)
 	for more := true; more; {
-		err := t.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		err := t.update(ctx, func(w abuse.Writer) error {
 			rows, err := w.Scan(abuse.Signals, from, after(from), 100)
 			if err != nil {
 				return err

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage"
 )
@@ -38,6 +39,7 @@ type Transmitter struct {
 	feeds   map[linkage.FeedID]*openFeed
 	asked   map[uint32]*linkage.Evaluator
 	seen    time.Time // the clock's latest
+	behind  bool      // the clock is behind that, and it was told
 
 	cutting  sync.Mutex
 	budget   *additions
@@ -118,18 +120,30 @@ func NewTransmitter(ctx context.Context, cfg TransmitterConfig) (*Transmitter, e
 func (t *Transmitter) now(ctx context.Context) time.Time {
 	now := t.cfg.Clock().UTC()
 	t.mu.Lock()
-	seen := t.seen
-	if now.After(seen) {
-		t.seen = now
+	seen, told := t.seen, t.behind
+	if !now.Before(seen) {
+		t.seen, t.behind = now, false
+		seen = now
+	} else if seen.Sub(now) > clockSlack {
+		t.behind = true
 	}
+	tell := t.behind && !told
 	t.mu.Unlock()
-	if now.Before(seen) {
-		if seen.Sub(now) > time.Minute {
-			t.tel.alarm(ctx, AlarmClockBack, seen, int64(seen.Sub(now)/time.Second))
-		}
-		return seen
+	if tell {
+		t.tel.alarm(ctx, AlarmClockBack, seen, int64(seen.Sub(now)/time.Second))
 	}
-	return now
+	return seen
+}
+
+// clockSlack is how far a clock may be put back, as it is when it is set right, without an alarm.
+const clockSlack = time.Minute
+
+// update is an Update of the store, measured.
+func (t *Transmitter) update(ctx context.Context, f func(abuse.Writer) error) error {
+	start := time.Now()
+	err := t.cfg.Store.Update(ctx, f)
+	t.tel.since(ctx, t.tel.commitTime, start, t.tel.set)
+	return err
 }
 
 // dayOf gives the UTC day of a time.

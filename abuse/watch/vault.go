@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hueandcry/hueandcry/hashing"
 )
@@ -245,6 +246,12 @@ func (v *Vault) OpenState(name string) (*os.File, error) {
 		return nil, err
 	}
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+}
+
+// idle says whether a file has not been written to for so long.
+func (v *Vault) idle(name string, long time.Duration) bool {
+	info, err := os.Stat(filepath.Join(v.dir, name))
+	return err == nil && time.Since(info.ModTime()) > long
 }
 
 // sync makes what was renamed or removed durable.

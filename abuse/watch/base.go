@@ -155,14 +155,21 @@ func (r *Receiver) load(ctx context.Context, generation uint64, enrolled *linkag
 		held = held[:0]
 		return err
 	}
+	var heads []uint64
 	for e := range enrolled.All(k) {
+		if h := head64(e.Kept.Tag); len(heads) == 0 || heads[len(heads)-1] != h {
+			heads = append(heads, h)
+		}
 		if held = append(held, e); len(held) == loadSlice {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	return r.cfg.Store.Load(ctx, abuse.Generations, headRows(generation, heads))
 }
 
 func holdingRows(generation uint64, held []linkage.Enrolled) iter.Seq[abuse.Row] {

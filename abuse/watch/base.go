@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
@@ -85,6 +86,9 @@ func (r *Receiver) enrolBase(ctx context.Context, e *era, keys []hashing.Key, cf
 		return linkage.Summary{}, err
 	}
 	e.feed = linkage.NewFeedID(r.cfg.Agreement, e.epoch, generations)
+	if err := r.adopted(ctx, e.feed); err != nil {
+		return linkage.Summary{}, err
+	}
 	e.status = eraActive
 	return sum, r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
 		row := e.row()
@@ -93,6 +97,26 @@ func (r *Receiver) enrolBase(ctx context.Context, e *era, keys []hashing.Key, cf
 		}
 		return w.Put(abuse.Cursors, cursorKey(e.number), (&cursor{}).value())
 	})
+}
+
+// adopted asks whether the partner has stored what it needs for the feed: it may have died at the very
+// end of the session. A partner that cannot say so is believed: should it be otherwise, following ends
+// with [FeedEnded].
+func (r *Receiver) adopted(ctx context.Context, feed linkage.FeedID) error {
+	for try := range 20 {
+		_, err := r.cfg.Partner.Latest(ctx, feed, 0, 0)
+		if err == nil || errors.Is(err, FeedEnded) || ctx.Err() != nil {
+			return err
+		}
+		if errors.Is(err, ErrPartnerDown) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(try) * 10 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 var errAccount = errors.New("watch: an account reference has 1 to 256 bytes")
@@ -131,14 +155,21 @@ func (r *Receiver) load(ctx context.Context, generation uint64, enrolled *linkag
 		held = held[:0]
 		return err
 	}
+	var heads []uint64
 	for e := range enrolled.All(k) {
+		if h := head64(e.Kept.Tag); len(heads) == 0 || heads[len(heads)-1] != h {
+			heads = append(heads, h)
+		}
 		if held = append(held, e); len(held) == loadSlice {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	return r.cfg.Store.Load(ctx, abuse.Generations, headRows(generation, heads))
 }
 
 func holdingRows(generation uint64, held []linkage.Enrolled) iter.Seq[abuse.Row] {

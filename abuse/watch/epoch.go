@@ -154,14 +154,15 @@ func (r *Receiver) drop(ctx context.Context, e era) error {
 			return err
 		}
 	}
+	last := e.number + uint64(e.slots) - 1
 	plain := func(t abuse.Table) func(abuse.Writer, *ledger, abuse.Row) error {
 		return func(w abuse.Writer, _ *ledger, row abuse.Row) error { return w.Delete(t, row.Key) }
 	}
-	logs := logKey(e.link, e.number, position{}, 0)[:16+1+8]
+	logs := (&course{era: e}).logs()
 	for _, d := range []struct {
 		table  abuse.Table
 		prefix []byte
-	}{{abuse.Kept, be64(e.number)}, {abuse.Aliases, be64(e.number)}, {abuse.Generations, logs}} {
+	}{{abuse.Generations, headsKey(e.number)}, {abuse.Generations, headsKey(last)}, {abuse.Kept, be64(e.number)}, {abuse.Aliases, be64(e.number)}, {abuse.Generations, logs}} {
 		if err := r.slices(ctx, d.table, d.prefix, plain(d.table)); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -237,4 +238,31 @@ func TestStoreSaysNothing(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// A partner that has lost what it had of a feed, as when it died at the very end of the session: what
+// is known stays, and another base is due.
+func TestFeedIsLost(t *testing.T) {
+	w := newTown(t, linkage.ProtocolVOLE)
+	w.people.put("a", ids(t, 1))
+	w.report(1, 1, ids(t, 1))
+	require.NoError(t, w.base(0))
+	w.settle()
+	w.check()
+	w.store = abuse.NewMemory()
+	w.dir += "2"
+	w.startTransmitter()
+	require.ErrorIs(t, w.rec.Follow(t.Context()), FeedEnded)
+	require.NoError(t, w.rec.Follow(t.Context()), "said once")
+	w.check()
+	s, err := w.rec.Status(t.Context())
+	require.NoError(t, err)
+	require.True(t, s.Due)
+	w.signals = map[uuid.UUID]*reported{}
+	w.report(2, 1, ids(t, 1))
+	require.NoError(t, w.base(0))
+	w.settle()
+	w.settle()
+	w.check()
+	require.Len(t, w.known(), 1)
 }

@@ -55,8 +55,8 @@ func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration)
 		return err
 	}
 	latest, err := r.cfg.Partner.Latest(ctx, c.feed, at.at.batch, wait)
-	if errors.Is(err, FeedEnded) && r.over(c) {
-		return nil // what is known stays till the next base is there
+	if errors.Is(err, FeedEnded) {
+		return r.ended(ctx, c, err)
 	}
 	if err != nil {
 		return err
@@ -79,6 +79,27 @@ func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration)
 	}
 	r.tel.feedLag.Record(ctx, r.cfg.Clock().Sub(at.time).Seconds(), r.tel.set)
 	return nil
+}
+
+// ended takes note that the partner does not have the feed any more. What is known stays until another
+// base has taken its place. Within its epoch that is a fault: the partner died before it had stored
+// that the base was enrolled, or has lost its store.
+func (r *Receiver) ended(ctx context.Context, c *course, err error) error {
+	if uerr := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		at, ok, err := cursorOf(w, c.number)
+		if err != nil || !ok {
+			return err
+		}
+		at.final = true
+		return w.Put(abuse.Cursors, cursorKey(c.number), at.value())
+	}); uerr != nil {
+		return uerr
+	}
+	if r.over(c) {
+		return nil
+	}
+	r.tel.alarm(ctx, AlarmFeedStalled, r.cfg.Clock(), 0)
+	return err
 }
 
 // over says whether an era's epoch is over.

@@ -119,8 +119,9 @@ func (t *intake) cursor(rd abuse.Reader) (cursor, error) {
 	return c, err
 }
 
-// fill makes the filters of an era, if there are none yet: the cursor is read first, and the log
-// from there on has whatever is enrolled while the table is being read.
+// fill makes the filters of an era, if there are none yet, of the heads that were stored with its base
+// and of the log. The cursor is read first: whatever is enrolled while the rest is being read is in
+// the log from there on.
 func (c *course) fill(ctx context.Context, store abuse.Store) error {
 	if c.filters != nil {
 		return nil
@@ -132,62 +133,86 @@ func (c *course) fill(ctx context.Context, store abuse.Store) error {
 	}); err != nil {
 		return err
 	}
-	filters := make([]filter, c.slots)
-	for slot := range filters {
-		heads, err := readHeads(ctx, store, c.number+uint64(slot))
+	heads := make([][]uint64, c.slots)
+	for slot := range heads {
+		err := eachRow(ctx, store, abuse.Generations, headsKey(c.number+uint64(slot)), headsSlice, func(row abuse.Row) (err error) {
+			heads[slot], err = appendHeads(heads[slot], row.Value)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		filters[slot].build(heads)
 	}
-	c.filters, c.read, c.mark = filters, from.at, from.mark
+	err := eachRow(ctx, store, abuse.Generations, c.logs(), scanSlice, func(row abuse.Row) error {
+		e, err := c.logged(row)
+		if err == nil {
+			heads[e.slot] = append(heads[e.slot], head64(e.tag))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.filters = make([]filter, c.slots)
+	for slot := range c.filters {
+		c.filters[slot].build(heads[slot])
+	}
+	c.read, c.mark = from.at, from.mark
 	return nil
 }
 
-// readHeads reads the tags of a generation, a slice at a time: no transaction stays open.
-func readHeads(ctx context.Context, store abuse.Store, generation uint64) (heads []uint64, err error) {
-	const slice = 5000
-	from := binary.BigEndian.AppendUint64(nil, generation)
-	to := after(from)
+// eachRow gives every row with the prefix to f, a slice in each View: no transaction stays open.
+func eachRow(ctx context.Context, store abuse.Store, t abuse.Table, prefix []byte, slice int, f func(abuse.Row) error) error {
+	from, to := prefix, after(prefix)
 	for {
 		var rows []abuse.Row
 		if err := store.View(ctx, func(rd abuse.Reader) (err error) {
-			rows, err = rd.Scan(abuse.Enrolments, from, to, slice)
+			rows, err = rd.Scan(t, from, to, slice)
 			return err
 		}); err != nil {
-			return nil, err
+			return err
 		}
 		for _, row := range rows {
-			if len(row.Key) != 8+16+4 {
-				return nil, damaged("enrolment")
+			if err := f(row); err != nil {
+				return err
 			}
-			heads = append(heads, binary.BigEndian.Uint64(row.Key[8:]))
 		}
 		if len(rows) < slice {
-			return heads, nil
+			return nil
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 	}
 }
 
+// logs is what the era's log begins with.
+func (c *course) logs() []byte { return logKey(c.link, c.number, position{}, 0)[:16+1+8] }
+
+// logged reads an entry of the log.
+func (c *course) logged(row abuse.Row) (e enrolledTag, err error) {
+	if len(row.Key) != logEntry {
+		return enrolledTag{}, damaged("log")
+	}
+	e = enrolledTag{int(row.Key[logEntry-17]), [16]byte(row.Key[logEntry-16:])}
+	if e.slot >= c.slots {
+		err = damaged("log")
+	}
+	return e, err
+}
+
 // log gives what was enrolled from a place and mark on.
 func (c *course) log(rd abuse.Reader, at position, mark uint32) (all []enrolledTag, err error) {
-	from := logKey(c.link, c.number, at, mark)
-	to := after(from[:16+1+8])
+	from, to := logKey(c.link, c.number, at, mark), after(c.logs())
 	for {
 		rows, err := rd.Scan(abuse.Generations, from, to, scanSlice)
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range rows {
-			if len(row.Key) != logEntry {
-				return nil, damaged("log")
+			e, err := c.logged(row)
+			if err != nil {
+				return nil, err
 			}
-			slot := int(row.Key[logEntry-17])
-			if slot >= c.slots {
-				return nil, damaged("log")
-			}
-			all = append(all, enrolledTag{slot, [16]byte(row.Key[logEntry-16:])})
+			all = append(all, e)
 		}
 		if len(rows) < scanSlice {
 			return all, nil

@@ -16,6 +16,7 @@ import (
 //	generations  link ‖ 0 ‖ BE64 number -> era (era.go)
 //	             link ‖ 1 ‖ BE64 number ‖ BE64 batch ‖ BE32 record ‖ BE32 mark ‖ slot ‖ keyed tag -> nothing: the log
 //	             zeros ‖ 2 -> BE64 the next number
+//	             zeros ‖ 3 ‖ BE64 generation ‖ BE32 n -> version ‖ heads of the base's keyed tags (filter.go)
 //	enrolments   BE64 generation ‖ keyed tag ‖ BE32 page -> list (pages.go) of account, kind, place, nth, value
 //	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth
 //	cursors      BE64 era -> cursor (era.go)
@@ -36,6 +37,7 @@ const (
 	eraRow        = 0
 	logRow        = 1
 	nextNumberRow = 2
+	headsRow      = 3
 )
 
 func accountKey(account string) []byte {
@@ -70,6 +72,11 @@ func logKey(link uuid.UUID, number uint64, at position, mark uint32) []byte {
 
 // nextNumberKey is one for all links: generations of all of them lie in one table.
 func nextNumberKey() []byte { return append(make([]byte, 16), nextNumberRow) }
+
+// headsKey gives what the rows of a generation's heads begin with.
+func headsKey(generation uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 16, 29), headsRow), generation)
+}
 
 func tagKey(number uint64, tag [16]byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 28), number), tag[:]...)

@@ -113,17 +113,19 @@ func (r *Receiver) Status(ctx context.Context) (s Status, err error) {
 		return err
 	})
 	r.tel.outboxSize.Record(ctx, int64(s.Outbox), r.tel.set)
-	s.DueEpoch, s.Due = r.baseDue(active)
+	s.DueEpoch, s.Due = r.baseDue(s.Feeds)
 	return s, err
 }
 
 // baseDue says whether a base is to be enrolled, and of which epoch: of the present one if there is
-// none, of the next one from Prepare before it on.
-func (r *Receiver) baseDue(active []*course) (uint32, bool) {
+// none whose feed goes on, of the next one from Prepare before it on.
+func (r *Receiver) baseDue(feeds []FeedStatus) (uint32, bool) {
 	now := r.cfg.Clock()
 	last := uint32(0)
-	for _, c := range active {
-		last = max(last, c.epoch+1)
+	for _, f := range feeds {
+		if !f.Final {
+			last = max(last, f.Epoch+1)
+		}
 	}
 	for _, at := range []time.Time{now, now.Add(r.cfg.Prepare)} {
 		if epoch, ok := r.cfg.Agreement.Epoch(at); ok && epoch >= last {

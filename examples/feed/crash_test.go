@@ -93,9 +93,21 @@ func (a *accident) must(p *party, req request) reply {
 	return reply{}
 }
 
+// enrol enrols a base until there is one whose feed goes on.
+func (a *accident) enrol() {
+	a.t.Helper()
+	for out := a.must(a.receiver, request{Op: "status"}); out.Due; out = a.must(a.receiver, request{Op: "status"}) {
+		a.must(a.receiver, request{Op: "people", Count: a.people})
+		if _, _, err := a.ask(a.t.Context(), a.receiver, request{Op: "base", Epoch: out.Epoch}); err != nil {
+			a.must(a.transmitter, request{Op: "address"})
+		}
+	}
+}
+
 // hour is a part of a day. Clocks go wrong in it.
 func (a *accident) hour() {
 	a.t.Helper()
+	a.enrol()
 	a.now = a.now.Add(time.Hour)
 	right := a.now
 	if a.rng.IntN(4) == 0 {
@@ -157,16 +169,8 @@ func TestKill(t *testing.T) {
 					}
 				})
 				victim := map[string]*party{roleTransmitter: a.transmitter, roleReceiver: a.receiver}[role]
-				a.must(a.receiver, request{Op: "people", Count: a.people})
 				doom(victim, time.Duration(a.rng.IntN(60))*time.Millisecond)
-				for a.enrolled() == 0 {
-					a.must(a.receiver, request{Op: "people", Count: a.people})
-					_, _, err := a.ask(t.Context(), a.receiver, request{Op: "base"})
-					if err != nil {
-						a.must(a.receiver, request{Op: "status"})
-						a.must(a.transmitter, request{Op: "address"})
-					}
-				}
+				a.enrol()
 				for n := range kills {
 					doom(victim, time.Duration(5+a.rng.IntN(145))*time.Millisecond)
 					for before, hours := a.died, 0; a.died == before && hours < 50; hours++ {
@@ -183,9 +187,6 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// enrolled is how many feeds the receiver follows.
-func (a *accident) enrolled() int { return a.must(a.receiver, request{Op: "status"}).Feeds }
-
 // A disk that is full: what cannot be stored is an error, and when there is room again nothing is missing.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
@@ -193,8 +194,7 @@ func TestDiskFull(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			a := newAccident(t)
 			victim := map[string]*party{roleTransmitter: a.transmitter, roleReceiver: a.receiver}[role]
-			a.must(a.receiver, request{Op: "people", Count: a.people})
-			a.must(a.receiver, request{Op: "base"})
+			a.enrol()
 			a.hour()
 			require.NoError(t, victim.stop(t.Context()))
 			info, err := os.Stat(filepath.Join(victim.o.dir, role+".sqlite"))
@@ -236,8 +236,7 @@ func TestDiskFull(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	a := newAccident(t, func(o *options) { o.store = abusetest.Postgres(t) })
-	a.must(a.receiver, request{Op: "people", Count: a.people})
-	a.must(a.receiver, request{Op: "base"})
+	a.enrol()
 	a.hour()
 	address := a.receiver.o.store
 	require.NoError(t, a.receiver.stop(t.Context()))

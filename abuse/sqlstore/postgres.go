@@ -31,10 +31,12 @@ type postgresStore struct {
 	active sync.WaitGroup
 }
 
-// How often an Update is tried beside others, how often in all, and how long its commit may take:
-// it is not given up when the caller's context ends, for then nobody would know what came of it.
+// How often and how long an Update is tried beside others (a long one will meet others each time),
+// how often in all, and how long its commit may take: it is not given up when the caller's context
+// ends, for then nobody would know what came of it.
 const (
 	triesBeside  = 4
+	timeBeside   = 10 * time.Millisecond
 	triesAtMost  = 100
 	linePlaces   = 1 << 20
 	commitAtMost = 30 * time.Second
@@ -222,9 +224,10 @@ var errAgain = errors.New("sqlstore: serialization failure")
 
 // again runs a transaction till it has not failed for others' sake.
 func (s *postgresStore) again(ctx context.Context, once func() error) error {
+	var spent time.Duration
 	for try := range triesAtMost {
 		places := int64(1)
-		if try >= triesBeside {
+		if try >= triesBeside || spent > timeBeside {
 			places = linePlaces
 		}
 		if err := s.line.Acquire(ctx, places); err != nil {
@@ -232,6 +235,8 @@ func (s *postgresStore) again(ctx context.Context, once func() error) error {
 		}
 		err := func() error {
 			defer s.line.Release(places)
+			began := time.Now()
+			defer func() { spent += time.Since(began) }()
 			return once()
 		}()
 		if !errors.Is(err, errAgain) {

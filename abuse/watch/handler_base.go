@@ -28,6 +28,7 @@ type baseSession struct {
 	state  [8]byte
 	name   string
 	size   int64 // identifiers of it, as the budget counts them
+	tried  bool  // to adopt it: the state file may be that of a feed
 }
 
 func (b *baseSession) start() bool {
@@ -57,28 +58,20 @@ func (b *baseSession) uses(name string) bool {
 	return b.name == name && name != ""
 }
 
-// drop forgets a session that broke off.
+// drop forgets a session. Its state file is erased, unless it may be that of a feed by now: after a
+// failure of the store that is not known, and whoever turns the epochs later erases what no feed has.
 func (b *baseSession) drop(v *Vault) {
 	b.resume.Drop()
 	b.mu.Lock()
-	file, name := b.file, b.name
-	b.file, b.name, b.pub, b.size = nil, "", nil, 0
+	file, name, tried := b.file, b.name, b.tried
+	b.file, b.name, b.pub, b.size, b.tried = nil, "", nil, 0, false
 	b.mu.Unlock()
 	if file != nil {
 		_ = file.Close()
-		_ = v.Erase(name) // what is left the next start erases
+		if !tried {
+			_ = v.Erase(name) // what is left the next start erases
+		}
 	}
-}
-
-// keep lets go of a session whose state file may be that of a feed by now: after a failure of the
-// store that is not known, and whoever turns the epochs next erases what no feed has.
-func (b *baseSession) keep() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.file != nil {
-		_ = b.file.Close()
-	}
-	b.file, b.name, b.pub = nil, "", nil
 }
 
 func baseName(epoch uint32) string {
@@ -120,7 +113,7 @@ func (t *Transmitter) serveUpgrade(w http.ResponseWriter, r *http.Request, epoch
 // listener: TLS 1.3 with certificates on both sides. One is served at a time, others are
 // [BaseBusy]; an epoch that is not open is [ErrNotOpen]. Under "vole" a session that breaks off
 // is kept in memory, for the receiver to go on with over a new connection; the feed of the base is
-// opened when it has ended well. ServeBase closes the connection.
+// there when the receiver has it. ServeBase closes the connection.
 func (t *Transmitter) ServeBase(ctx context.Context, conn net.Conn, epoch uint32) (linkage.Summary, error) {
 	if !t.base.start() {
 		_ = conn.Close()
@@ -151,30 +144,21 @@ func (t *Transmitter) serveBase(ctx context.Context, conn net.Conn, epoch uint32
 			return fail(err)
 		}
 	}
-	bulk := b.file != nil
-	if bulk {
+	if b.file != nil {
 		cfg.State, cfg.Resume, cfg.Admit = b.file, &b.resume, t.admitBulk(epoch)
+		own := cfg
+		own.State, own.Resume, own.Admit = nil, nil, nil
+		cfg.Adopt = func(ctx context.Context) error { return t.adopt(ctx, own, epoch) }
 	} else {
 		cfg.Admit = t.admit(epoch)
 	}
 	sum, err := linkage.Transmit(ctx, conn, cfg, b.pub)
-	if err != nil {
-		if !b.resume.Pending() {
-			b.drop(t.cfg.Vault)
-		}
-		return sum, err
+	// What may be the state of a feed is not written to again: a receiver that has lost the session
+	// after that begins another.
+	if b.tried || !b.resume.Pending() {
+		b.drop(t.cfg.Vault)
 	}
-	if bulk {
-		// The receiver has it: to adopt it is not to fail with the connection.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err := t.adopt(ctx, cfg, epoch)
-		b.keep()
-		if err != nil {
-			return sum, err
-		}
-	}
-	return sum, nil
+	return sum, err
 }
 
 // beginBase makes what a new session needs. It publishes nothing: all signals are in the feed.
@@ -230,9 +214,13 @@ func (t *Transmitter) spendBase(w abuse.Writer, epoch uint32, n int64) error {
 	return err
 }
 
-// adopt opens the feed of a base whose session has ended well.
+// adopt opens the feed of a base, before the receiver can have all of it: there is no receiver whose
+// feed is not there.
 func (t *Transmitter) adopt(ctx context.Context, cfg linkage.Config, epoch uint32) error {
 	b := &t.base
+	b.mu.Lock()
+	b.tried = true
+	b.mu.Unlock()
 	state, err := linkage.OpenState(cfg, b.file)
 	if err != nil {
 		return err
@@ -245,14 +233,10 @@ func (t *Transmitter) adopt(ctx context.Context, cfg linkage.Config, epoch uint3
 	}
 	base := state.Generation()
 	generations := []linkage.GenerationID{linkage.LiveGeneration(t.cfg.Agreement, epoch), base}
-	// Only now is it a state of a feed, which turn does not erase.
 	if _, err := t.newFeed(ctx, epoch, generations, b.state, base, func(w abuse.Writer) error {
 		return t.spendBase(w, epoch, b.size)
 	}); err != nil {
 		return err
 	}
-	if err := t.turn(ctx); err != nil {
-		t.tel.log.ErrorContext(ctx, "hueandcry.base", slog.String("error", plain(err)))
-	}
-	return nil
+	return t.turn(ctx)
 }

@@ -56,7 +56,21 @@ func (t *Transmitter) due(now time.Time) (from, to uint32) {
 func (t *Transmitter) turn(ctx context.Context) error {
 	t.turning.Lock()
 	defer t.turning.Unlock()
+	heads, err := t.heads(ctx)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	for _, h := range heads {
+		if h.time.After(t.seen) {
+			t.seen = h.time // so that a clock that was set back before the start does not count
+		}
+	}
+	t.mu.Unlock()
 	from, to := t.due(t.now(ctx))
+	for _, h := range heads {
+		to = max(to, h.epoch+1) // what was opened stays open until it is closed, whatever the clock says
+	}
 	t.mu.Lock()
 	settled := t.turned && t.lowest == from && len(t.keys) == int(max(to, from)-from)
 	t.mu.Unlock()

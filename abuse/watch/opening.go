@@ -154,13 +154,13 @@ func (t *Transmitter) newFeed(ctx context.Context, epoch uint32, generations []l
 	})
 }
 
-// open gives the feeds that take news, in the order of their epochs.
+// open gives the feeds that take news, in the order of their epochs: all that are in the store and
+// not closed, whether this process has them ready or not.
 func (t *Transmitter) open(heads []storedHead) []storedHead {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := slices.DeleteFunc(heads, func(h storedHead) bool {
-		_, ok := t.keys[h.epoch]
-		return !ok || h.ending || h.final
+		return h.epoch < t.lowest || h.ending || h.final
 	})
 	slices.SortFunc(out, func(a, b storedHead) int { return int(a.epoch) - int(b.epoch) })
 	return out

@@ -227,7 +227,36 @@ func TestEpochs(t *testing.T) {
 	_, err = tr.evaluator(0)
 	require.ErrorIs(t, err, ErrNotOpen)
 	require.NoError(t, tr.Cut(ctx))
-	require.Empty(t, tr.feeds, "nor does it open anything else")
+	require.Len(t, tr.feeds, 1, "what is open stays so")
+}
+
+// A clock that is set back, before a start or after it, leaves no signal out of a feed that is open.
+func TestClockSetBack(t *testing.T) {
+	s := newService(t, newParties(t, nil))
+	tr := s.start()
+	ctx := t.Context()
+	end := s.agreement.EpochStart(1)
+	s.at.Store(end.Add(-time.Hour).Unix())
+	require.NoError(t, tr.Report(ctx, s.account(0), testSignal(20, 0)))
+	require.NoError(t, tr.turn(ctx))
+	for _, f := range tr.feeds {
+		require.NoError(t, tr.fill(ctx, f)) // opened, and nothing published yet
+	}
+	s.at.Store(testNow.Unix())
+	back := s.start()
+	require.NoError(t, back.Report(ctx, s.account(1), testSignal(21, 0)))
+	s.at.Store(end.Add(-time.Hour).Unix())
+	require.NoError(t, back.Report(ctx, s.account(2), testSignal(22, 0)))
+	require.NoError(t, back.Cut(ctx))
+	s.at.Store(testNow.Unix())
+	again := s.start()
+	require.NoError(t, again.Report(ctx, s.account(3), testSignal(23, 0)))
+	require.Equal(t, end.Add(-time.Hour), again.now(ctx))
+	require.NoError(t, again.Cut(ctx))
+	_, c := serveTLS(t, s.parties, again)
+	for epoch := range uint32(2) {
+		require.Len(t, s.read(t, c, epoch, s.phones(4)...), 4, epoch)
+	}
 }
 
 // While others report and withdraw, batches are cut, and the end is what was said last.

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse/abusetest"
+	"github.com/hueandcry/hueandcry/abuse/watch"
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
@@ -250,4 +251,54 @@ func TestReadOnly(t *testing.T) {
 	a.raise(a.receiver)
 	a.hour()
 	a.equal()
+}
+
+// What both services leave on the disk, killed in the middle of their work, names nobody: not the
+// databases, nor their logs, nor the vaults.
+func TestNothingOnDisk(t *testing.T) {
+	t.Parallel()
+	a := newAccident(t, func(o *options) { o.protocol = linkage.ProtocolEC })
+	a.enrol()
+	for range 5 {
+		a.hour()
+	}
+	a.equal()
+	cert, err := certificate(mustWorld(t, a.o).receiver)
+	require.NoError(t, err)
+	agreement := mustWorld(t, a.o).agreement
+	client, err := watch.NewClient(watch.ClientConfig{URL: a.address, Agreement: agreement, Certificate: cert})
+	require.NoError(t, err)
+	defer client.Close()
+	feed := linkage.NewFeedID(agreement, 0, []linkage.GenerationID{linkage.LiveGeneration(agreement, 0)})
+	var secrets [][]byte
+	for n := uint64(1); n <= a.place; n++ {
+		data, err := client.Batch(t.Context(), feed, n, false)
+		require.NoError(t, err)
+		b, err := linkage.ParseBatch(agreement, data)
+		require.NoError(t, err)
+		for i := range b.Len() {
+			r := b.Record(i)
+			for j := range r.Identifiers() {
+				tag := r.Tag(j, 0)
+				secrets = append(secrets, tag[:])
+			}
+		}
+	}
+	require.NotEmpty(t, secrets)
+	for n := range 40 {
+		for _, about := range []int{n, a.signals[n%len(a.signals)].About} {
+			secrets = append(secrets, []byte(number(about)))
+		}
+	}
+	a.hour()
+	dir := a.receiver.o.dir
+	require.NoError(t, a.transmitter.kill(t.Context()))
+	require.NoError(t, a.receiver.kill(t.Context()))
+	abusetest.Scan(t, dir, secrets...)
+}
+
+func mustWorld(t *testing.T, o *options) *world {
+	w, err := newWorld(o)
+	require.NoError(t, err)
+	return w
 }

@@ -81,15 +81,24 @@ func certificate(key ed25519.PrivateKey) (tls.Certificate, error) {
 const elsewhere = 100_000_000
 
 func phone(person int) (hashing.Identifier, error) {
+	id, err := hashing.ParsePhone(number(person), "")
+	if err != nil { // of some there are too few digits that differ
+		prefix := "+336"
+		if person >= elsewhere {
+			prefix, person = "+337", person-elsewhere
+		}
+		id, err = hashing.ParsePhone(fmt.Sprintf("+447%s%08d", prefix[3:], (person*32452843+27182818)%elsewhere), "")
+	}
+	return id, err
+}
+
+// number is the telephone number of nearly all.
+func number(person int) string {
 	prefix := "+336"
 	if person >= elsewhere {
 		prefix, person = "+337", person-elsewhere
 	}
-	id, err := hashing.ParsePhone(fmt.Sprintf("%s%08d", prefix, (person*67280421+31415926)%elsewhere), "")
-	if err != nil { // of some there are too few digits that differ
-		id, err = hashing.ParsePhone(fmt.Sprintf("+447%s%08d", prefix[3:], (person*32452843+27182818)%elsewhere), "")
-	}
-	return id, err
+	return fmt.Sprintf("%s%08d", prefix, (person*67280421+31415926)%elsewhere)
 }
 
 func person(account string) (int, bool) {

@@ -53,6 +53,13 @@ type Config struct {
 	// evaluated. An error ends the session; the peer is told of a limit. It is not asked again
 	// for a session that goes on.
 	Admit func(ctx context.Context, identifiers int64) error
+	// Adopt, if set, is called by the transmitter of a bulk session when the State is whole and the
+	// receiver ready for the records: before the receiver can have all that it needs, so that
+	// what is kept of the session here is never less than there. An error ends the session for good;
+	// the peer is told of a limit if it is a [*LimitError]. A session that breaks off later may go
+	// on, and then calls it again; one that does not begins the State anew: who has made something
+	// of it drops the Resume.
+	Adopt func(ctx context.Context) error
 	// Resume, if set, lets a bulk session that broke off go on with the next call.
 	Resume *Resume
 	// Progress, if set, is told from time to time how far the session is. It is

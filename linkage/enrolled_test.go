@@ -209,3 +209,36 @@ func TestEpochs(t *testing.T) {
 	require.NotEqual(t, linkage.NewFeedID(p.Agreement, 1, g), linkage.NewFeedID(p.Agreement, 2, g))
 	require.NotEqual(t, linkage.NewFeedID(p.Agreement, 1, g), linkage.NewFeedID(linkagetest.NewParties().Agreement, 1, g))
 }
+
+// The transmitter adopts before the receiver can be done, and never after it refused to.
+func TestAdopt(t *testing.T) {
+	p := linkagetest.NewParties(inBulk)
+	accounts := []linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{phone(t, 1), phone(t, 2)}}}
+	ctx := linkagetest.AllowPlain(t.Context())
+	pub, err := linkage.Publish(ctx, p.TransmitterConfig(), linkage.Slice[linkage.Flagged](nil))
+	require.NoError(t, err)
+	for _, answer := range []error{nil, errors.New("disk"), &linkage.LimitError{Limit: "Identifiers", Max: 1, Got: 2}} {
+		tc := p.TransmitterConfig()
+		state, adopted := &file{}, 0
+		var resume linkage.Resume
+		tc.State, tc.Resume = state, &resume
+		tc.Adopt = func(context.Context) error {
+			adopted++
+			_, err := linkage.OpenState(p.TransmitterConfig(), state)
+			require.NoError(t, err, "it is whole")
+			return answer
+		}
+		tConn, rConn := linkagetest.Pipe()
+		o := run(ctx, tConn, rConn, tc, p.ReceiverConfig(), pub, linkage.Slice(accounts))
+		require.Equal(t, 1, adopted)
+		require.False(t, resume.Pending())
+		if answer == nil {
+			require.NoError(t, errors.Join(o.errTransmit, o.errReceiver))
+			continue
+		}
+		require.ErrorIs(t, o.errTransmit, answer)
+		var over *linkage.LimitError
+		require.Equal(t, errors.As(answer, &over), errors.Is(o.errReceiver, linkage.ErrLimit))
+		require.Error(t, o.errReceiver)
+	}
+}

@@ -3,6 +3,8 @@ package linkage
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hueandcry/hueandcry/linkage/internal/bulk"
@@ -51,6 +53,9 @@ func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
 	if _, err := t.ch.read(msgReady, 0); err != nil {
 		return roundEnrolment, err
 	}
+	if err := t.adopt(ctx); err != nil {
+		return roundEnrolment, err
+	}
 	t.bulk.published = true
 	t.lap(roundEnrolment)
 	if err := t.publishBulk(ctx, records, arranged); err != nil {
@@ -61,6 +66,22 @@ func (t *transmitter) runBulk(ctx context.Context) (round string, err error) {
 		clear(t.bulk.values)
 	}
 	return round, err
+}
+
+// adopt tells the caller that all is there, if it wants to be told.
+func (t *transmitter) adopt(ctx context.Context) error {
+	if t.cfg.Adopt == nil {
+		return nil
+	}
+	err := t.cfg.Adopt(ctx)
+	if err == nil {
+		return nil
+	}
+	code := ErrInput
+	if _, over := errors.AsType[*LimitError](err); over {
+		code = ErrLimit
+	}
+	return &Error{Code: code, cause: fmt.Errorf("not adopted: %w", err)}
 }
 
 // openBulk checks the sizes that the receiver announces, and finds what it wants to go on with.

@@ -1,0 +1,234 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// Answer is what a check came to.
+type Answer struct {
+	// Decision is what to do now. It is stored, and handed on with the changes that led to it, if
+	// there are any.
+	Decision abuse.Decision
+	Matched  int // signals that are about the account
+	// Pending says that the partner could not be asked: the decision rests on what is known here,
+	// and a check is owed that will be made up for.
+	Pending bool
+}
+
+// Check enrols an account that signs up, or that has changed, and decides on it: one question to
+// the partner, without a sign of what the answer is used for, then all else here. The
+// identifiers are all that the account has, in the order of [Accounts]; those that it no longer has
+// are forgotten, and identifiers that were enrolled for it before are not asked for again. What is
+// not of the agreement's kinds is left out, and so is everything where the user has opted out.
+//
+// If the partner is down, does not answer within CheckTimeout or has nothing left of the day's
+// budget, FailOpen stores that a check is owed before it returns a pending answer, and FailClosed
+// gives the error: [ErrPartnerDown], a [*RemoteError], or [ErrNotOpen] before there is a base. What
+// fails in the store or in a callback is an error either way, and then nothing is known to be stored.
+func (r *Receiver) Check(ctx context.Context, account string, ids []hashing.Identifier) (Answer, error) {
+	start := time.Now()
+	ctx, span := r.tel.span(ctx, "hueandcry.check")
+	defer span.End()
+	answer, err := r.check(ctx, account, ids)
+	outcome := "decided"
+	switch {
+	case err != nil:
+		outcome = "failed"
+	case answer.Pending:
+		outcome = "pending"
+	}
+	span.SetAttributes(attribute.String("outcome", outcome))
+	r.tel.since(ctx, r.tel.checkTime, start, r.tel.with("outcome", outcome))
+	return answer, err
+}
+
+func (r *Receiver) check(ctx context.Context, account string, ids []hashing.Identifier) (Answer, error) {
+	s, err := r.subject(ctx, account, ids)
+	if err != nil {
+		return Answer{}, err
+	}
+	if s.holdings, err = r.cfg.Accounts.Holdings(ctx, account); err != nil && !errors.Is(err, ErrGone) {
+		return Answer{}, err // who is not in the caller's tables yet is checked all the same
+	}
+	s.decide = true
+	pending, err := r.enrolOrOwe(ctx, []*subject{s})
+	if err != nil {
+		return Answer{}, err
+	}
+	r.cfg.Decider.count(ctx, s.verdict)
+	if len(s.verdict.events) > 0 {
+		r.cfg.Decider.rouse()
+	}
+	return Answer{Decision: s.verdict.decision, Matched: s.verdict.matched, Pending: pending}, nil
+}
+
+// Enrol enrols accounts, or what has changed of them, without deciding at once: matches are left to
+// the decider. Identifiers as of [Receiver.Check], and errors too.
+func (r *Receiver) Enrol(ctx context.Context, accounts []linkage.Account) error {
+	for run := range slices.Chunk(accounts, enrolRun) {
+		var all []*subject
+		for _, a := range run {
+			s, err := r.subject(ctx, a.Ref, a.Identifiers)
+			if err != nil {
+				return err
+			}
+			all = append(all, s)
+		}
+		if _, err := r.enrolOrOwe(ctx, all); err != nil {
+			return err
+		}
+		r.cfg.Decider.rouse()
+	}
+	return nil
+}
+
+const (
+	enrolRun       = 64 // accounts in one Update
+	maxIdentifiers = 64 // of one account
+)
+
+var errIdentifiers = errors.New("watch: an account has at most 64 identifiers, none of them zero")
+
+// subject is an account that is being enrolled.
+type subject struct {
+	account  string
+	ids      []hashing.Identifier // those that are to be enrolled, each once
+	places   []uint32             // of them
+	stamp    []byte               // of the check that is owed and made up for; nil: there is none
+	decide   bool
+	holdings []abuse.Holding
+	verdict  verdict
+}
+
+// subject leaves out what may not be enrolled.
+func (r *Receiver) subject(ctx context.Context, account string, ids []hashing.Identifier) (*subject, error) {
+	if !validAccount(account) {
+		return nil, errAccount
+	}
+	s := &subject{account: account}
+	if r.cfg.OptOut != nil && r.cfg.Agreement.Purpose.OptOutApplies() {
+		out, err := r.cfg.OptOut.OptedOut(ctx, account, r.cfg.Agreement.Purpose)
+		if err != nil || out {
+			return s, err
+		}
+	}
+	if len(ids) > maxIdentifiers {
+		return nil, errIdentifiers
+	}
+	for i, id := range ids {
+		if id.IsZero() {
+			return nil, errIdentifiers
+		}
+		if r.cfg.Agreement.Admits(id.Kind()) == nil && !slices.Contains(s.ids, id) {
+			s.ids, s.places = append(s.ids, id), append(s.places, uint32(i))
+		}
+	}
+	return s, nil
+}
+
+// enrolOrOwe enrols the accounts under the present epoch, or does what the caller has chosen for
+// when the partner cannot be asked.
+func (r *Receiver) enrolOrOwe(ctx context.Context, all []*subject) (pending bool, err error) {
+	err = r.enrolAll(ctx, all, false)
+	if !down(err) || r.cfg.WhenDown != FailOpen || ctx.Err() != nil {
+		return false, err
+	}
+	return true, r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		for _, s := range all {
+			if err := owe(w, r.link, s.account); err != nil {
+				return err
+			}
+			if s.decide {
+				if s.verdict, err = r.cfg.Decider.settle(w, newLedger(w), s.account, s.holdings); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// down says whether an error means that the partner could not be asked.
+func down(err error) bool {
+	var remote *RemoteError
+	return errors.Is(err, ErrPartnerDown) || errors.Is(err, ErrNotOpen) || errors.As(err, &remote)
+}
+
+// evaluate asks the partner for identifiers under the live generation of an epoch.
+func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identifier) ([]linkage.Kept, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.CheckTimeout, ErrPartnerDown)
+	defer cancel()
+	b, err := r.blinder(ctx, c.epoch)
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	if err := r.asked.count(ctx, r.cfg.Store, r.link, int64(len(ids))); err != nil {
+		return nil, err
+	}
+	blinding, err := b.Blind(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	id := uuid.New()
+	answer, err := r.cfg.Partner.Evaluate(ctx, c.epoch, id, blinding.Request())
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	r.tel.identifiers.Add(ctx, int64(len(ids)), r.tel.set)
+	kept, err := blinding.Finish(answer, c.keepers[0])
+	return kept, refused(err)
+}
+
+// refused makes of an answer that does not hold what it means: there is none.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrPartnerDown, err)
+}
+
+// unreachable makes of a wait that was too long what it means. The caller's own context is his.
+func unreachable(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), ErrPartnerDown) {
+		return ErrPartnerDown
+	}
+	return err
+}
+
+// blinder gives that of an epoch, and asks for its opening once.
+func (r *Receiver) blinder(ctx context.Context, epoch uint32) (*linkage.Blinder, error) {
+	r.mu.Lock()
+	b := r.blinders[epoch]
+	r.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
+	opening, err := r.cfg.Partner.Opening(ctx, epoch)
+	if err != nil {
+		return nil, err
+	}
+	b, err = linkage.NewBlinder(linkage.Config{Agreement: r.cfg.Agreement, Signer: r.cfg.Signer, OptOut: r.cfg.OptOut}, epoch, opening)
+	if err != nil {
+		return nil, refused(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for e := range r.blinders {
+		if e+1 < epoch {
+			delete(r.blinders, e)
+		}
+	}
+	r.blinders[epoch] = b
+	return b, nil
+}

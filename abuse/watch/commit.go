@@ -1,0 +1,384 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// learnt is an identifier of a subject that was evaluated, and what the shelf has about it.
+type learnt struct {
+	s      *subject
+	at     int // in s.ids
+	kept   linkage.Kept
+	found  []found
+	next   uint32
+	course *course
+}
+
+// errBehind says that records were taken in after the shelf was asked.
+var errBehind = errors.New("watch: the feed has moved on")
+
+// enrolAll enrols the identifiers of subjects that are not enrolled yet, unenrols those that they no
+// longer have, takes in what was kept about them, and decides where that is asked for: the partner
+// is asked once an epoch, and all rows are written in one Update. Under the present epoch alone,
+// and then a check is owed for what is being prepared; or everywhere.
+func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool) error {
+	var news []*learnt
+	var active, targets []*course
+	for attempt := 0; ; attempt++ {
+		if active == nil {
+			var err error
+			if active, err = r.current(ctx, attempt > 0); err != nil {
+				return err
+			}
+			if targets, err = r.targets(active, everywhere); err != nil {
+				return err
+			}
+			if news, err = r.learn(ctx, all, targets); err != nil {
+				return err
+			}
+		}
+		err := r.commit(ctx, all, active, targets, news, attempt >= 2)
+		switch {
+		case errors.Is(err, errCursor):
+			active = nil
+		case !errors.Is(err, errBehind):
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// current gives the active eras, as this process has them or as the store does.
+func (r *Receiver) current(ctx context.Context, fresh bool) ([]*course, error) {
+	if fresh {
+		return r.active(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Collect(maps.Values(r.courses))
+	slices.SortFunc(all, func(a, b *course) int { return int(a.number) - int(b.number) })
+	return all, nil
+}
+
+// targets gives the eras under which to enrol: the oldest of the present epoch, which has all
+// that was said, or all that are of it or of the next.
+func (r *Receiver) targets(active []*course, everywhere bool) (out []*course, err error) {
+	now, ok := r.cfg.Agreement.Epoch(r.cfg.Clock())
+	for _, c := range active {
+		if ok && (c.epoch == now && (everywhere || len(out) == 0) || everywhere && c.epoch == now+1) {
+			out = append(out, c)
+		}
+	}
+	if len(out) == 0 {
+		return nil, ErrNotOpen
+	}
+	return out, nil
+}
+
+// learn asks the partner for what is not enrolled yet.
+func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course) (news []*learnt, err error) {
+	for _, c := range targets {
+		var missing []*learnt
+		if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
+			missing = nil
+			for _, s := range all {
+				held, err := holdingsOf(rd, s.account)
+				if err != nil {
+					return err
+				}
+				for i, id := range s.ids {
+					if !c.holds(held, id) {
+						missing = append(missing, &learnt{s: s, at: i, course: c})
+					}
+				}
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		if err := r.evaluateAll(ctx, c, missing); err != nil {
+			return nil, err
+		}
+		news = append(news, missing...)
+	}
+	return news, nil
+}
+
+// evaluateAll asks for identifiers that several accounts may share, each once.
+func (r *Receiver) evaluateAll(ctx context.Context, c *course, missing []*learnt) error {
+	whose := map[hashing.Identifier][]*learnt{}
+	var ids []hashing.Identifier
+	for _, n := range missing {
+		id := n.s.ids[n.at]
+		if whose[id] == nil {
+			ids = append(ids, id)
+		}
+		whose[id] = append(whose[id], n)
+	}
+	for run := range slices.Chunk(ids, linkage.MaxEvaluation) {
+		kept, err := r.evaluate(ctx, c, run)
+		if err != nil {
+			return err
+		}
+		for i, id := range run {
+			for _, n := range whose[id] {
+				n.kept = kept[i]
+			}
+		}
+	}
+	return nil
+}
+
+// holdingsOf gives what an account holds, under all generations.
+func holdingsOf(rd abuse.Reader, account string) (all []holding, err error) {
+	err = scanAll(rd, abuse.Holdings, accountKey(account), func(row abuse.Row) error {
+		h, err := parseHolding(row)
+		all = append(all, h)
+		return err
+	})
+	return all, err
+}
+
+// holds says whether an identifier is among what an account holds.
+func (c *course) holds(held []holding, id hashing.Identifier) bool {
+	for slot, k := range c.keepers {
+		token := k.Token(id)
+		if slices.ContainsFunc(held, func(h holding) bool { return h.generation == c.number+uint64(slot) && h.token == token }) {
+			return true
+		}
+	}
+	return false
+}
+
+// commit writes all that has been learnt, in one Update, if neither feeds nor eras have moved since.
+// With wait set it keeps this process's feeds from moving meanwhile.
+func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets []*course, news []*learnt, wait bool) error {
+	if wait {
+		r.moving.Lock()
+		defer r.moving.Unlock()
+	}
+	at := map[*course]position{}
+	for _, n := range news {
+		if err := r.look(ctx, n, at); err != nil {
+			return err
+		}
+	}
+	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		owing, err := r.unmoved(w, active, targets)
+		if err != nil {
+			return err
+		}
+		cursors := map[*course]*cursor{}
+		for _, c := range active {
+			cur, ok, err := cursorOf(w, c.number)
+			if err != nil || !ok {
+				return errors.Join(err, errCursor)
+			}
+			if p, ok := at[c]; ok && p != cur.at {
+				return errBehind
+			}
+			cursors[c] = &cur
+		}
+		l := newLedger(w)
+		for _, s := range all {
+			if err := r.tidy(w, l, s, active, cursors); err != nil {
+				return err
+			}
+		}
+		for _, n := range news {
+			if err := r.take(w, l, n, cursors[n.course]); err != nil {
+				return err
+			}
+		}
+		if err := l.write(); err != nil {
+			return err
+		}
+		for _, s := range all {
+			if err := settleRecheck(w, r.link, s, owing, r.cfg.Clock()); err != nil {
+				return err
+			}
+			if s.decide {
+				if s.verdict, err = r.cfg.Decider.settle(w, l, s.account, s.holdings); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// look asks the shelf of the era, which is brought up to date once.
+func (r *Receiver) look(ctx context.Context, n *learnt, at map[*course]position) error {
+	c := n.course
+	if _, ok := at[c]; !ok {
+		if err := c.shelf.refresh(ctx, r.cfg.Store); err != nil {
+			return err
+		}
+	}
+	all, next, where, unreadable, err := c.shelf.find(ctx, r.cfg.Store, n.kept, r.cfg.Agreement.Limits.SignalsPerIdentifier)
+	if err != nil {
+		return err
+	}
+	if was, ok := at[c]; ok && was != where {
+		return errBehind
+	}
+	at[c] = where
+	n.found, n.next = all, next
+	if unreadable > 0 {
+		r.tel.unreadable.Add(ctx, int64(unreadable), r.tel.set)
+	}
+	return nil
+}
+
+// unmoved says whether the active eras are still those, and whether accounts are to be looked at again
+// for one that is being prepared.
+func (r *Receiver) unmoved(rd abuse.Reader, active, targets []*course) (owing bool, err error) {
+	all, err := eras(rd, r.link)
+	if err != nil {
+		return false, err
+	}
+	n := 0
+	for _, e := range all {
+		switch e.status {
+		case eraBuilding:
+			owing = true
+		case eraActive:
+			if n >= len(active) || active[n].number != e.number {
+				return false, errCursor
+			}
+			if e.number > targets[0].number && !slices.ContainsFunc(targets, func(c *course) bool { return c.number == e.number }) {
+				owing = true
+			}
+			n++
+		}
+	}
+	if n != len(active) {
+		return false, errCursor
+	}
+	return owing, nil
+}
+
+// tidy unenrols what the account no longer has, and moves what it has at another place.
+func (r *Receiver) tidy(w abuse.Writer, l *ledger, s *subject, active []*course, cursors map[*course]*cursor) error {
+	held, err := holdingsOf(w, s.account)
+	if err != nil || len(held) == 0 {
+		return err
+	}
+	type named struct {
+		generation uint64
+		token      [16]byte
+	}
+	places := map[named]uint32{}
+	ours := map[uint64]bool{}
+	for _, c := range active {
+		for slot, k := range c.keepers {
+			ours[c.number+uint64(slot)] = true
+			for i, id := range s.ids {
+				places[named{c.number + uint64(slot), k.Token(id)}] = s.places[i]
+			}
+		}
+	}
+	var matches []*match
+	for _, h := range held {
+		place, has := places[named{h.generation, h.token}]
+		if !ours[h.generation] || has && place == h.place {
+			continue
+		}
+		if matches == nil {
+			if matches, err = l.account(s.account); err != nil {
+				return err
+			}
+		}
+		if has {
+			err = move(w, s.account, h, place)
+		} else {
+			err = unenrol(w, s.account, h)
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range matches {
+			m.regard(ground{generation: h.generation, token: h.token}, has, place)
+		}
+	}
+	return nil
+}
+
+// regard takes note that an identifier has gone, or is at another place.
+func (m *match) regard(by ground, has bool, place uint32) {
+	i := slices.IndexFunc(m.grounds, by.same)
+	switch {
+	case i < 0:
+	case has:
+		m.grounds[i].place = place
+	default:
+		m.grounds = slices.Delete(m.grounds, i, i+1)
+	}
+}
+
+// unenrol takes a tag of an account out of the tables.
+func unenrol(w abuse.Writer, account string, h holding) error {
+	if err := dropFromList(w, abuse.Enrolments, tagKey(h.generation, h.tag), accountKey(account)); err != nil {
+		return err
+	}
+	return w.Delete(abuse.Holdings, holdingKey(account, h.generation, h.tag))
+}
+
+// move gives a tag of an account another place.
+func move(w abuse.Writer, account string, h holding, place uint32) error {
+	found, err := lists(w, abuse.Enrolments, [][]byte{tagKey(h.generation, h.tag)})
+	if err != nil {
+		return err
+	}
+	for _, item := range found[0] {
+		e, err := parseEnrolment(item)
+		if err != nil {
+			return err
+		}
+		if e.account != account {
+			continue
+		}
+		e.place = place
+		if _, err := addAll(w, abuse.Enrolments, []addition{{tagKey(h.generation, h.tag), e.item(), 2 + len(account)}}); err != nil {
+			return err
+		}
+		row := holdingRow(h.generation, h.tag, &e, h.token)
+		return w.Put(abuse.Holdings, row.Key, row.Value)
+	}
+	return nil
+}
+
+// take enrols an identifier, with the tags of all signals that there are and of the next one, and
+// takes in what the shelf has about it.
+func (r *Receiver) take(w abuse.Writer, l *ledger, n *learnt, at *cursor) error {
+	c, s := n.course, n.s
+	kind := s.ids[n.at].Kind()
+	var tags []enrolledNext
+	for nth := uint32(0); nth <= n.next && int64(nth) < r.cfg.Agreement.Limits.SignalsPerIdentifier; nth++ {
+		k := c.keepers[0].Nth(n.kept, int(nth))
+		tags = append(tags, enrolledNext{0, k.Tag, enrolment{s.account, kind, s.places[n.at], nth, n.kept.Value}, n.kept.Token})
+	}
+	if err := c.enrol(w, at, tags, new([]enrolledTag)); err != nil {
+		return err
+	}
+	var names []addition
+	for _, f := range n.found {
+		m, err := l.match(s.account, r.link, f.signal)
+		if err != nil {
+			return err
+		}
+		m.hear(r.cfg.Agreement.Transmitter.Name, f.word, ground{c.number, n.kept.Token, kind, s.places[n.at]})
+		names = append(names, addition{aliasKey(f.name.era, f.name.alias), append(accountKey(s.account), f.signal[:]...), 2 + len(s.account)})
+	}
+	_, err := addAll(w, abuse.Aliases, names)
+	return err
+}

@@ -1,0 +1,84 @@
+package watch
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// errDisputed says that a session record is not signed, because it is not what happened.
+var errDisputed = errors.New("watch: a session record says other than what was counted here")
+
+// Cosign fetches the partner's session records, keeps and signs those that agree with what was
+// counted here, and hands them back. One that says that more was asked than was asked is not signed:
+// then there is an alarm, and an error. A record that is handed back twice is no harm.
+func (r *Receiver) Cosign(ctx context.Context) error {
+	for {
+		last, err := r.lastRecord(ctx)
+		if err != nil {
+			return err
+		}
+		sequence := uint64(0)
+		if last != nil {
+			sequence = last.Sequence
+		}
+		records, err := r.cfg.Partner.Records(ctx, sequence)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for i := range records {
+			if err := r.cosign(ctx, last, &records[i]); err != nil {
+				return err
+			}
+			last = &records[i]
+		}
+	}
+}
+
+func (r *Receiver) cosign(ctx context.Context, last, next *linkage.SessionRecord) error {
+	var count counter
+	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
+		count, err = counted(rd, r.link, countAsked)
+		return err
+	}); err != nil {
+		return err
+	}
+	next.Receiver = nil
+	err := next.Sign(r.cfg.Agreement, linkage.Receiver, r.cfg.Signer)
+	if err == nil {
+		err = next.Verify(r.cfg.Agreement, last)
+	}
+	if err == nil && next.Evaluated > uint64(count.total) {
+		err = errDisputed
+	}
+	if err != nil {
+		r.tel.alarm(ctx, AlarmRecordDisputed, r.cfg.Clock(), int64(next.Sequence))
+		return err
+	}
+	// Handed back first: a record that is kept here is not fetched again.
+	if err := r.cfg.Partner.Cosign(ctx, *next); err != nil {
+		return err
+	}
+	value, err := recordValue(next)
+	if err != nil {
+		return err
+	}
+	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		return w.Put(abuse.SessionRecords, recordKey(r.link, next.Sequence), value)
+	})
+}
+
+// lastRecord gives the last that was signed here, nil if there is none.
+func (r *Receiver) lastRecord(ctx context.Context) (last *linkage.SessionRecord, err error) {
+	err = r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
+		last = nil
+		return scanAll(rd, abuse.SessionRecords, r.link[:], func(row abuse.Row) error {
+			record, err := parseRecordValue(row.Value)
+			last = &record
+			return err
+		})
+	})
+	return last, err
+}

@@ -1,0 +1,337 @@
+package watch
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// DeciderConfig is what a [Decider] needs. Store, Accounts, Decide and Deliver are required.
+type DeciderConfig struct {
+	Store    abuse.Store
+	Accounts Accounts
+	// Decide is a pure function, as [abuse.Decide] under the caller's policy is: it runs inside a
+	// transaction, and again if that is repeated.
+	Decide func(abuse.Evidence, time.Time) abuse.Decision
+	// Deliver hands a change on. It is called again, also after a restart, until it has given nil
+	// once and that was put down: the same change has the same [Event.ID]. Changes of one account
+	// come in their order.
+	Deliver func(context.Context, Event) error
+	// Clock gives the time; nil means time.Now.
+	Clock func() time.Time
+	// Poll is how often [Decider.Run] looks for what other processes left, and for what has run
+	// out; zero means a second.
+	Poll time.Duration
+	Observe
+}
+
+// Decider turns changes of matches, of all partners, into decisions, and hands each change on. One
+// for a store is enough; with several each change is still decided on once. The zero Decider is
+// invalid.
+type Decider struct {
+	cfg  DeciderConfig
+	tel  *telemetry
+	wake chan struct{}
+}
+
+const (
+	deciderRun  = 64  // accounts decided on in one Update
+	expirySlice = 500 // matches that run out in one Update
+)
+
+// NewDecider makes a decider. An error says what is missing.
+func NewDecider(cfg DeciderConfig) (*Decider, error) {
+	if cfg.Store == nil || cfg.Accounts == nil || cfg.Decide == nil || cfg.Deliver == nil {
+		return nil, errors.New("watch: a decider needs Store, Accounts, Decide and Deliver")
+	}
+	if cfg.Poll < 0 {
+		return nil, errors.New("watch: a decider's Poll is negative")
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = time.Second
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	return &Decider{cfg: cfg, tel: cfg.Observe.telemetry(uuid.Nil, linkage.Receiver), wake: make(chan struct{}, 1)}, nil
+}
+
+// Run does what there is to do until the context ends, and gives its error. Failures of the store,
+// of a callback or of Deliver are logged, and what failed is tried again.
+func (d *Decider) Run(ctx context.Context) error {
+	tick := time.NewTicker(d.cfg.Poll)
+	defer tick.Stop()
+	for {
+		if _, err := d.Step(ctx); err != nil && ctx.Err() == nil {
+			d.tel.log.ErrorContext(ctx, "hueandcry.decide", "error", plain(err))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-d.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// rouse lets Run look at once.
+func (d *Decider) rouse() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Step does what there is to do now: what has run out, accounts with changes, changes to be handed
+// on. It gives the number of changes that were handed on. An error does not keep it from what else
+// there is; what failed is left for the next Step.
+func (d *Decider) Step(ctx context.Context) (handed int, err error) {
+	ctx, span := d.tel.span(ctx, "hueandcry.decide")
+	defer span.End()
+	errExpire := d.expire(ctx)
+	errDecide := d.decide(ctx)
+	handed, errDeliver := d.deliver(ctx)
+	return handed, errors.Join(errExpire, errDecide, errDeliver)
+}
+
+// expire ends the matches whose time is over.
+func (d *Decider) expire(ctx context.Context) error {
+	for now := d.cfg.Clock().Unix(); ; {
+		n := 0
+		err := d.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+			rows, err := w.Scan(abuse.Expiries, nil, binary.BigEndian.AppendUint64(nil, uint64(now)+1), expirySlice)
+			if err != nil {
+				return err
+			}
+			n = len(rows)
+			l := newLedger(w)
+			for _, row := range rows {
+				account, rest, ok := splitAccount(row.Key[8:])
+				if !ok || len(rest) != 32 {
+					return damaged("expiry")
+				}
+				m, err := l.match(account, uuid.UUID(rest[:16]), uuid.UUID(rest[16:]))
+				if err != nil {
+					return err
+				}
+				m.expire(now)
+				if err := w.Delete(abuse.Expiries, row.Key); err != nil {
+					return err
+				}
+			}
+			return l.write()
+		})
+		if err != nil || n < expirySlice {
+			return err
+		}
+	}
+}
+
+// candidate is an account to decide on, and what the caller knows of it.
+type candidate struct {
+	account  string
+	stamp    []byte
+	holdings []abuse.Holding
+	gone     bool
+}
+
+// decide goes once through the accounts with changes.
+func (d *Decider) decide(ctx context.Context) error {
+	var failed []error
+	var from []byte
+	for {
+		var rows []abuse.Row
+		err := d.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+			rows, err = r.Scan(abuse.Undecided, from, nil, deciderRun)
+			return err
+		})
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		if len(rows) == 0 {
+			return errors.Join(failed...)
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+		var run []candidate
+		for _, row := range rows {
+			account, _, ok := splitAccount(row.Key)
+			if !ok {
+				return damaged("undecided")
+			}
+			holdings, err := d.cfg.Accounts.Holdings(ctx, account)
+			if err != nil && !errors.Is(err, ErrGone) {
+				failed = append(failed, fmt.Errorf("watch: holdings: %w", err))
+				continue
+			}
+			run = append(run, candidate{account, row.Value, holdings, err != nil})
+		}
+		if err := d.settleAll(ctx, run); err != nil {
+			failed = append(failed, err)
+		}
+	}
+}
+
+// settleAll decides on a run of accounts in one Update, and one by one if that fails for a reason
+// that is not the store's: one account does not stand in the way of others.
+func (d *Decider) settleAll(ctx context.Context, run []candidate) error {
+	var store *abuse.StoreError
+	err := d.settleRun(ctx, run)
+	if err == nil || len(run) == 1 || errors.As(err, &store) || ctx.Err() != nil {
+		return err
+	}
+	var failed []error
+	for i := range run {
+		failed = append(failed, d.settleRun(ctx, run[i:i+1]))
+	}
+	return errors.Join(failed...)
+}
+
+func (d *Decider) settleRun(ctx context.Context, run []candidate) error {
+	var verdicts []verdict
+	err := d.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		verdicts = verdicts[:0]
+		keys := make([][]byte, len(run))
+		for i := range run {
+			keys[i] = accountKey(run[i].account)
+		}
+		stamps, err := w.Get(abuse.Undecided, keys...)
+		if err != nil {
+			return err
+		}
+		for i, c := range run {
+			if stamps[i] == nil || string(stamps[i]) != string(c.stamp) {
+				continue // decided by another, or changed since the caller was asked
+			}
+			if c.gone {
+				if err := w.Delete(abuse.Undecided, keys[i]); err != nil {
+					return err
+				}
+				continue
+			}
+			v, err := d.settle(w, newLedger(w), c.account, c.holdings)
+			if err != nil {
+				return err
+			}
+			verdicts = append(verdicts, v)
+		}
+		return nil
+	})
+	if err == nil {
+		for _, v := range verdicts {
+			d.count(ctx, v)
+		}
+	}
+	return err
+}
+
+// verdict is what settling an account came to.
+type verdict struct {
+	decision abuse.Decision
+	matched  int // signals that are live
+	events   []Event
+}
+
+func (d *Decider) count(ctx context.Context, v verdict) {
+	if len(v.events) > 0 {
+		d.tel.decisions.Add(ctx, 1, d.tel.with("action", v.decision.Action.String()))
+	}
+	for _, e := range v.events {
+		d.tel.events.Add(ctx, 1, d.tel.with("change", e.Change.String()))
+	}
+}
+
+// settle decides on one account within an Update. If something has not been told yet, the decision
+// and an event for each change are written, and the changes marked as told, all in this Update:
+// that is why each is decided on once. If nothing is to be told nothing is written.
+func (d *Decider) settle(w abuse.Writer, l *ledger, account string, holdings []abuse.Holding) (verdict, error) {
+	matches, err := l.account(account)
+	if err != nil {
+		return verdict{}, err
+	}
+	now, err := d.now(w, account)
+	if err != nil {
+		return verdict{}, err
+	}
+	evidence := abuse.Evidence{Account: account, Holdings: holdings}
+	v := verdict{}
+	changed := false
+	for _, m := range matches {
+		m.expire(now.Unix())
+		changed = changed || m.change() != 0
+		if m.live() {
+			v.matched++
+			// What cannot be read is counted in the evidence, and carries nothing.
+			_ = evidence.Add(m.partner, linkage.Match{Account: account, Signals: []linkage.MatchedSignal{m.matched()}})
+		}
+	}
+	v.decision = d.cfg.Decide(evidence, now)
+	if changed {
+		if err := d.record(w, account, matches, now, &v); err != nil {
+			return verdict{}, err
+		}
+	}
+	if err := l.write(); err != nil {
+		return verdict{}, err
+	}
+	return v, w.Delete(abuse.Undecided, accountKey(account))
+}
+
+// record writes the decision and its events.
+func (d *Decider) record(w abuse.Writer, account string, matches []*match, now time.Time, v *verdict) error {
+	body, err := json.Marshal(v.decision)
+	if err != nil {
+		return fmt.Errorf("watch: a decision cannot be written: %w", err)
+	}
+	if err := w.Put(abuse.Decisions, decisionKey(account, now, v.decision.ID), body); err != nil {
+		return err
+	}
+	for _, m := range matches {
+		c := m.change()
+		if c == 0 {
+			continue
+		}
+		e := m.tell(c, now, v.decision.ID)
+		row := e.row()
+		if err := w.Put(abuse.Outbox, row.Key, row.Value); err != nil {
+			return err
+		}
+		v.events = append(v.events, e)
+	}
+	return nil
+}
+
+// now is the time of the next decision on an account: later than the last one's, also when the
+// clock has been set back.
+func (d *Decider) now(r abuse.Reader, account string) (time.Time, error) {
+	now := d.cfg.Clock().UTC()
+	prefix := accountKey(account)
+	rows, err := r.Scan(abuse.Decisions, prefix, after(prefix), 1)
+	if err != nil || len(rows) == 0 {
+		return now, err
+	}
+	at, _, err := parseDecisionKey(rows[0].Key)
+	if last := at.Add(1); last.After(now) {
+		now = last
+	}
+	return now, err
+}
+
+func decisionKey(account string, at time.Time, id uuid.UUID) []byte {
+	return append(binary.BigEndian.AppendUint64(accountKey(account), ^uint64(at.UnixNano())), id[:]...)
+}
+
+func parseDecisionKey(key []byte) (at time.Time, id uuid.UUID, err error) {
+	_, rest, ok := splitAccount(key)
+	if !ok || len(rest) != 24 {
+		return time.Time{}, uuid.Nil, damaged("decision")
+	}
+	return time.Unix(0, int64(^binary.BigEndian.Uint64(rest))).UTC(), uuid.UUID(rest[8:]), nil
+}

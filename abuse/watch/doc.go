@@ -1,0 +1,49 @@
+// Package watch keeps what two services know of each other's abusers true after the first
+// session: accounts sign up, signals are revised and withdrawn, processes restart, keys grow old.
+//
+// A service that has found abuse runs a [Transmitter]: it reports and retracts signals about
+// its accounts, and mounts [Transmitter.Handler] in its server. A service that wants to know
+// runs a Receiver, which enrols its accounts, checks those that sign up, and follows the feed;
+// a Decider hands each change on exactly once. Both keep their state in an [abuse.Store] and
+// their secrets in a [Vault].
+//
+//	transmitter                                     receiver
+//	Report, Retract ─┐                              ┌─ Check at sign-up (one round trip)
+//	            Cut ─┴─ batches, signed, numbered ──┴─ Follow → matches → decisions → events
+//	   Handler ──────── evaluations within budgets ──── Client
+//
+// It does not stop a partner from asking about accounts that it does not have: the caps of the
+// agreement do, and the session records, which both sides sign, say how many it asked about.
+//
+// # The interface between them
+//
+// HTTP under TLS 1.3 with certificates on both sides, whose keys are those of the agreement. All
+// paths begin with /hueandcry/v1/ and the agreement's ID; bodies are application/vnd.hueandcry and
+// begin with the version, 1; numbers are big-endian.
+//
+//	GET  epochs/{e}/opening      opening of package linkage
+//	POST epochs/{e}/evaluations  id 16 ‖ request  →  id ‖ answer; the same again is not charged again
+//	GET  epochs/{e}/base         Upgrade: hueandcry-base  →  101, then a session of package linkage
+//	GET  feeds/{f}?after=&wait=  last number 8; 204 if none came within so many seconds, 55 at most
+//	GET  feeds/{f}/{n}           the batch itself, without a version byte: immutable, with an ETag, in ranges
+//	GET  records?after=          session records, each after its length 2
+//	PUT  records/{n}             the record with the receiver's signature  →  204
+//	GET  status                  epoch 4 ‖ now 8 ‖ for each feed: name 16, epoch 4, last number 8
+//
+// What is refused is an RFC 9457 problem document with one of the codes of [Problem].
+//
+// # Measures
+//
+// Meter and tracer are named "github.com/hueandcry/hueandcry/abuse/watch". Counters:
+// hueandcry.evaluate.identifiers, hueandcry.evaluate.refused{problem},
+// hueandcry.feed.records{operation}, hueandcry.feed.bytes, hueandcry.feed.batches,
+// hueandcry.decisions{action}, hueandcry.events{change}, hueandcry.unreadable,
+// hueandcry.alarms{kind}, hueandcry.rechecks. Histograms, in seconds:
+// hueandcry.evaluate.duration, hueandcry.check.duration{outcome}, hueandcry.advance.duration,
+// hueandcry.commit.duration. Up-down counters and gauges: hueandcry.budget.left{name},
+// hueandcry.feed.lag, hueandcry.outbox.size, hueandcry.followers. All have the attributes
+// hueandcry.link, the agreement's ID, and hueandcry.role. Spans are named hueandcry.check,
+// hueandcry.evaluate, hueandcry.follow, hueandcry.advance, hueandcry.decide, hueandcry.cut and
+// hueandcry.base. Logs use the same words. No identifier, reference to an account, tag, alias or
+// name of a signal is in any of them.
+package watch

@@ -1,0 +1,267 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// Eras end when a newer one has taken their place: first the keys are erased, with which all that was
+// stored under them is noise, then the rows are dropped, in slices. What a crash leaves of that is
+// finished when a receiver is made.
+
+const dropSlice = 500 // rows in one Update
+
+// turn ends the eras whose place newer ones have taken: those whose epoch is over, or the same as
+// that of the newer one, when the newer one has all that was said and no check is owed. Then no
+// signal is lost, and none withdrawn that the newer one has.
+func (r *Receiver) turn(ctx context.Context, active []*course) error {
+	now, ok := r.cfg.Agreement.Epoch(r.cfg.Clock())
+	if len(active) < 2 || !ok {
+		return nil
+	}
+	newest := active[len(active)-1]
+	var old []*course
+	for _, c := range active[:len(active)-1] {
+		if c.epoch < now || c.epoch == newest.epoch {
+			old = append(old, c)
+		}
+	}
+	if len(old) == 0 || newest.epoch > now {
+		return nil
+	}
+	ready := false
+	err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		ready = false
+		c, ok, err := cursorOf(w, newest.number)
+		if err != nil || !ok || !c.complete || c.at.record != 0 {
+			return err
+		}
+		owed, err := r.owed(w)
+		if err != nil || owed {
+			return err
+		}
+		ready = true
+		for _, o := range old {
+			e := o.era
+			if err := retire(w, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || !ready {
+		return err
+	}
+	r.tel.log.InfoContext(ctx, "hueandcry.base", "epoch", newest.epoch, "retired", len(old))
+	var failed []error
+	for _, o := range old {
+		failed = append(failed, r.drop(ctx, o.era))
+	}
+	r.cfg.Decider.rouse()
+	_, err = r.active(ctx)
+	return errors.Join(append(failed, err)...)
+}
+
+// owed says whether checks are owed. One that has failed very often does not count: a callback
+// that is broken for one account must not keep old keys alive.
+func (r *Receiver) owed(rd abuse.Reader) (owed bool, err error) {
+	err = scanAll(rd, abuse.Rechecks, r.link[:], func(row abuse.Row) error {
+		c, err := parseRecheck(row.Value)
+		owed = owed || c.attempts < recheckBlocked
+		return err
+	})
+	return owed, err
+}
+
+// retire ends an era. Without its cursor nothing is taken in any more.
+func retire(w abuse.Writer, e era) error {
+	e.status = eraRetired
+	row := e.row()
+	if err := w.Put(abuse.Generations, row.Key, row.Value); err != nil {
+		return err
+	}
+	return w.Delete(abuse.Cursors, cursorKey(e.number))
+}
+
+// abandon drops a base that was not enrolled to its end.
+func (r *Receiver) abandon(ctx context.Context, e era) error {
+	if err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error { return retire(w, e) }); err != nil {
+		return err
+	}
+	return r.drop(ctx, e)
+}
+
+// clean finishes what an earlier process left. Keys of no era are erased as well: of one whose
+// era was never written, or whose last row was dropped right before a crash.
+func (r *Receiver) clean(ctx context.Context) error {
+	var all []era
+	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
+		all, err = eras(rd, r.link)
+		return err
+	}); err != nil {
+		return err
+	}
+	known := map[uint64]bool{}
+	for _, e := range all {
+		switch e.status {
+		case eraActive:
+			for slot := range e.slots {
+				known[e.number+uint64(slot)] = true
+			}
+		case eraBuilding:
+			if err := r.abandon(ctx, e); err != nil {
+				return err
+			}
+		default:
+			if err := r.drop(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+	names, err := r.cfg.Vault.Names(r.keyPrefix())
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		n, err := strconv.ParseUint(strings.TrimPrefix(name, r.keyPrefix()), 10, 64)
+		if err == nil && !known[n] {
+			if err := r.cfg.Vault.Erase(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drop erases the keys of a retired era and drops its rows. It may be done again.
+func (r *Receiver) drop(ctx context.Context, e era) error {
+	for slot := range e.slots {
+		if err := r.cfg.Vault.Erase(r.keyName(e.number + uint64(slot))); err != nil {
+			return err
+		}
+	}
+	if err := r.slices(ctx, abuse.Matches, nil, func(w abuse.Writer, l *ledger, row abuse.Row) error {
+		return l.forget(row, e)
+	}); err != nil {
+		return err
+	}
+	for slot := range e.slots {
+		if err := r.slices(ctx, abuse.Enrolments, be64(e.number+uint64(slot)), dropEnrolment); err != nil {
+			return err
+		}
+	}
+	last := e.number + uint64(e.slots) - 1
+	plain := func(t abuse.Table) func(abuse.Writer, *ledger, abuse.Row) error {
+		return func(w abuse.Writer, _ *ledger, row abuse.Row) error { return w.Delete(t, row.Key) }
+	}
+	logs := (&course{era: e}).logs()
+	for _, d := range []struct {
+		table  abuse.Table
+		prefix []byte
+	}{{abuse.Generations, headsKey(e.number)}, {abuse.Generations, headsKey(last)}, {abuse.Kept, be64(e.number)}, {abuse.Aliases, be64(e.number)}, {abuse.Generations, logs}} {
+		if err := r.slices(ctx, d.table, d.prefix, plain(d.table)); err != nil {
+			return err
+		}
+	}
+	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error { return w.Delete(abuse.Generations, e.row().Key) })
+}
+
+// slices gives every row with the prefix to f, a slice in each Update. A prefix of nil is the table.
+func (r *Receiver) slices(ctx context.Context, t abuse.Table, prefix []byte, f func(abuse.Writer, *ledger, abuse.Row) error) error {
+	from := prefix
+	var to []byte
+	if prefix != nil {
+		to = after(prefix)
+	}
+	for {
+		var last []byte
+		err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+			rows, err := w.Scan(t, from, to, dropSlice)
+			if err != nil {
+				return err
+			}
+			last = nil
+			l := newLedger(w)
+			for _, row := range rows {
+				if err := f(w, l, row); err != nil {
+					return err
+				}
+				last = row.Key
+			}
+			if len(rows) < dropSlice {
+				last = nil
+			}
+			return l.write()
+		})
+		if err != nil || last == nil {
+			return err
+		}
+		from = append(append([]byte(nil), last...), 0)
+	}
+}
+
+// forget takes out of a match what it has of an era. What nothing more can be heard of, and of which
+// nothing is to be told, goes altogether.
+func (l *ledger) forget(row abuse.Row, e era) error {
+	m, err := parseMatch(row.Key, row.Value)
+	if err != nil || m.link != e.link {
+		return err
+	}
+	known, err := l.match(m.account, m.link, m.signal)
+	if err != nil {
+		return err
+	}
+	if known.forget(e); known.live() || known.toldLive || len(known.names) > 0 {
+		return nil
+	}
+	if err := l.w.Delete(abuse.Matches, row.Key); err != nil {
+		return err
+	}
+	known.state = 0 // and is not written again
+	if known.until == 0 {
+		return nil
+	}
+	return l.w.Delete(abuse.Expiries, expiryKey(known.until, m.account, m.link, m.signal))
+}
+
+func (m *match) forget(e era) {
+	grounds, names := m.grounds[:0], m.names[:0]
+	for _, g := range m.grounds {
+		if g.generation < e.number || g.generation >= e.number+uint64(e.slots) {
+			grounds = append(grounds, g)
+		}
+	}
+	for _, n := range m.names {
+		if n.era != e.number {
+			names = append(names, n)
+		}
+	}
+	m.grounds, m.names = grounds, names
+}
+
+// dropEnrolment drops a page of a tag, and the holdings of those on it.
+func dropEnrolment(w abuse.Writer, _ *ledger, row abuse.Row) error {
+	_, items, err := parsePage(row.Value)
+	if err != nil {
+		return err
+	}
+	if len(row.Key) != 8+16+4 {
+		return damaged("enrolment")
+	}
+	k := newRow(append([]byte{rowVersion}, row.Key...))
+	generation, tag := k.u64(), k.id()
+	for _, item := range items {
+		e, err := parseEnrolment(item)
+		if err != nil {
+			return err
+		}
+		if err := w.Delete(abuse.Holdings, holdingKey(e.account, generation, tag)); err != nil {
+			return err
+		}
+	}
+	return w.Delete(abuse.Enrolments, row.Key)
+}

@@ -1,0 +1,207 @@
+package watch
+
+import (
+	"encoding/binary"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// hit is a record about an identifier of an account.
+type hit struct {
+	candidateTag
+	enrolment
+	token [16]byte // of the identifier
+}
+
+// match looks candidates up and takes in the records that are about accounts here. Of each
+// identifier that was hit the next signal is to be found too: its tag is enrolled, and looked for
+// in the whole batch, where records have no order, and the next one may have come before.
+func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag, out *stretchResult) error {
+	if len(all) == 0 {
+		return nil
+	}
+	hits, err := t.lookUp(w, all)
+	if err != nil {
+		return err
+	}
+	var heard []heardHit
+	var next []enrolledNext
+	var names []addition
+	for len(hits) > 0 {
+		h := hits[0]
+		hits = hits[1:]
+		keeper, rec := t.c.keepers[h.slot], t.b.Record(int(h.record))
+		kept := linkage.Kept{Tag: h.tag, Value: h.value}
+		o, err := keeper.Open(kept, int(h.nth), int(h.identifier), int(h.slot), rec)
+		if err != nil {
+			out.unreadable++ // the transmitter's fault; what comes after it is still looked for
+		} else {
+			n := name{t.c.number, t.c.keepers[0].Tag(rec.Alias())}
+			heard = append(heard, heardHit{h, word{o.Signal, rec.Sequence(), o.Label, n}})
+			item := append(accountKey(h.account), o.Signal[:]...)
+			names = append(names, addition{aliasKey(n.era, n.alias), item, 2 + len(h.account)})
+		}
+		if int64(h.nth)+1 >= t.r.cfg.Agreement.Limits.SignalsPerIdentifier {
+			continue
+		}
+		h.nth++
+		h.tag = keeper.Nth(kept, int(h.nth)).Tag
+		next = append(next, enrolledNext{int(h.slot), h.tag, h.enrolment, h.token})
+		if s, ok := t.spot(h.tag); ok && s.slot == h.slot {
+			hits = append(hits, hit{candidateTag{s, h.tag}, h.enrolment, h.token})
+		}
+	}
+	if err := t.c.enrol(w, c, next, &out.fresh); err != nil {
+		return err
+	}
+	if _, err := addAll(w, abuse.Aliases, names); err != nil {
+		return err
+	}
+	return t.hear(l, heard)
+}
+
+type heardHit struct {
+	hit
+	word
+}
+
+// lookUp finds which candidates are enrolled, and for whom.
+func (t *intake) lookUp(w abuse.Writer, all []candidateTag) (hits []hit, err error) {
+	keys := make([][]byte, len(all))
+	for i, c := range all {
+		keys[i] = tagKey(t.c.number+uint64(c.slot), c.tag)
+	}
+	found, err := lists(w, abuse.Enrolments, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, items := range found {
+		for _, item := range items {
+			e, err := parseEnrolment(item)
+			if err != nil {
+				return nil, err
+			}
+			hits = append(hits, hit{candidateTag: all[i], enrolment: e})
+		}
+	}
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	keys = keys[:0]
+	for _, h := range hits {
+		keys = append(keys, holdingKey(h.account, t.c.number+uint64(h.slot), h.tag))
+	}
+	values, err := w.Get(abuse.Holdings, keys...)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		h, err := parseHolding(abuse.Row{Key: keys[i], Value: v})
+		if err != nil {
+			return nil, err
+		}
+		hits[i].token = h.token
+	}
+	return hits, nil
+}
+
+// hear takes the words in.
+func (t *intake) hear(l *ledger, heard []heardHit) error {
+	touched := make([]key, len(heard))
+	for i, h := range heard {
+		touched[i] = key{h.account, t.r.link, h.signal}
+	}
+	if err := l.load(touched); err != nil {
+		return err
+	}
+	for _, h := range heard {
+		m, err := l.match(h.account, t.r.link, h.signal)
+		if err != nil {
+			return err
+		}
+		m.hear(t.r.cfg.Agreement.Transmitter.Name, h.word, ground{t.c.number + uint64(h.slot), h.token, h.kind, h.place})
+	}
+	return nil
+}
+
+// enrolledNext is a tag of an identifier of an account that is to be enrolled.
+type enrolledNext struct {
+	slot int
+	tag  [16]byte
+	enrolment
+	token [16]byte
+}
+
+// enrol puts tags into the tables, and those that are new into the log and to fresh.
+func (c *course) enrol(w abuse.Writer, at *cursor, all []enrolledNext, fresh *[]enrolledTag) error {
+	adds := make([]addition, len(all))
+	for i := range all {
+		e := &all[i]
+		adds[i] = addition{tagKey(c.number+uint64(e.slot), e.tag), e.item(), 2 + len(e.account)}
+	}
+	added, err := addAll(w, abuse.Enrolments, adds)
+	if err != nil {
+		return err
+	}
+	for _, i := range added {
+		e := &all[i]
+		row := holdingRow(c.number+uint64(e.slot), e.tag, &e.enrolment, e.token)
+		if err := w.Put(abuse.Holdings, row.Key, row.Value); err != nil {
+			return err
+		}
+		if err := c.putLog(w, at, e.slot, e.tag); err != nil {
+			return err
+		}
+		*fresh = append(*fresh, enrolledTag{e.slot, e.tag})
+	}
+	return nil
+}
+
+// putLog tells intakes of a tag.
+func (c *course) putLog(w abuse.Writer, at *cursor, slot int, tag [16]byte) error {
+	key := append(append(logKey(c.link, c.number, at.at, at.mark), byte(slot)), tag[:]...)
+	return w.Put(abuse.Generations, key, newFields(1))
+}
+
+// holding is an account's side of an enrolment. All tags of one identifier have its token.
+type holding struct {
+	generation uint64
+	tag        [16]byte
+	token      [16]byte
+	kind       hashing.Kind
+	place, nth uint32
+}
+
+func holdingRow(generation uint64, tag [16]byte, e *enrolment, token [16]byte) abuse.Row {
+	f := newFields(32)
+	f.raw(token[:])
+	f.byte(byte(e.kind))
+	f.uint32(e.place)
+	f.uint32(e.nth)
+	return abuse.Row{Key: holdingKey(e.account, generation, tag), Value: f}
+}
+
+func parseHolding(row abuse.Row) (h holding, err error) {
+	_, rest, ok := splitAccount(row.Key)
+	if !ok || len(rest) != 24 {
+		return holding{}, damaged("holding")
+	}
+	h.generation, h.tag = binary.BigEndian.Uint64(rest), [16]byte(rest[8:])
+	p := newRow(row.Value)
+	h.token, h.kind, h.place, h.nth = p.id(), hashing.Kind(p.u8()), p.u32(), p.u32()
+	return h, p.end()
+}
+
+// spot finds a keyed tag in the batch.
+func (t *intake) spot(tag [16]byte) (spot, bool) {
+	if t.spots == nil {
+		t.spots = make(map[[16]byte]spot, t.b.Len()*len(t.c.keepers))
+		for _, c := range t.candidates(0, t.b.Len(), func(int, [16]byte) bool { return true }) {
+			t.spots[c.tag] = c.spot
+		}
+	}
+	s, ok := t.spots[tag]
+	return s, ok
+}

@@ -1,0 +1,194 @@
+package watch
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// Records are kept for accounts that come later: those of a stretch in one sealed row, with the
+// tags of the live generation alone, keyed. A base is closed, so that its tags never match later.
+//
+// kept: BE64 era ‖ BE64 batch ‖ BE32 record -> version ‖ sealed (linkage.Record.Shelve)*
+
+// shelf finds kept records by keyed tag. It is an index in memory, some 50 bytes a record, over
+// rows of the store, and stands at a place of the feed as a cursor does.
+type shelf struct {
+	agreement *linkage.Agreement
+	era       uint64
+	keeper    *linkage.Keeper
+
+	mu        sync.RWMutex
+	at        position
+	next      []byte              // the key after the last row that was read
+	rows      []position          // of the rows
+	tags      map[[16]byte]uint64 // where the last record under the tag is: row ‖ 16 bits of record
+	retracted map[[16]byte]uint64 // sequences, by alias
+	records   int
+}
+
+func newShelf(a *linkage.Agreement, era uint64, k *linkage.Keeper) *shelf {
+	return &shelf{agreement: a, era: era, keeper: k, next: be64(era), tags: map[[16]byte]uint64{}, retracted: map[[16]byte]uint64{}}
+}
+
+const shelfSlice = 64 // rows read at once
+
+// refresh reads what was kept since, up to where the cursor stands.
+func (s *shelf) refresh(ctx context.Context, store abuse.Store) error {
+	for {
+		s.mu.RLock()
+		next, was := s.next, s.at
+		s.mu.RUnlock()
+		var rows []abuse.Row
+		var c cursor
+		err := store.View(ctx, func(r abuse.Reader) (err error) {
+			rows = nil
+			if c, _, err = cursorOf(r, s.era); err != nil || c.at == was {
+				return err
+			}
+			rows, err = r.Scan(abuse.Kept, next, after(be64(s.era)), shelfSlice)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		for _, row := range rows {
+			if err == nil && slices.Compare(row.Key, s.next) >= 0 { // else another has read it meanwhile
+				err = s.add(row)
+			}
+		}
+		done := len(rows) < shelfSlice
+		if done && err == nil && s.at.before(c.at) {
+			s.at = c.at
+		}
+		s.mu.Unlock()
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func (s *shelf) add(row abuse.Row) error {
+	if len(row.Key) != keptKeySize {
+		return damaged("kept")
+	}
+	at := position{binary.BigEndian.Uint64(row.Key[8:]), binary.BigEndian.Uint32(row.Key[16:])}
+	n := uint64(len(s.rows))
+	i := uint64(0)
+	err := s.each(row.Key, row.Value, func(r linkage.Record) bool {
+		if r.Operation() == linkage.Retract {
+			s.retracted[r.Alias()] = max(s.retracted[r.Alias()], r.Sequence())
+		}
+		for identifier := range r.Identifiers() {
+			s.tags[r.Tag(identifier, 0)] = n<<16 | i
+		}
+		i++
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	s.records += int(i)
+	s.rows = append(s.rows, at)
+	s.next = append(slices.Clone(row.Key), 0)
+	return nil
+}
+
+// each gives the records of a row, in order, until f says that it has what it wants.
+func (s *shelf) each(key, value []byte, f func(linkage.Record) bool) error {
+	if len(value) < 1 || value[0] != rowVersion {
+		return damaged("kept")
+	}
+	plain, err := s.keeper.OpenBytes(nil, value[1:], key)
+	if err != nil {
+		return damaged("kept")
+	}
+	for len(plain) > 0 {
+		var r linkage.Record
+		if r, plain, err = linkage.ParseShelved(s.agreement, plain); err != nil {
+			return damaged("kept")
+		}
+		if !f(r) {
+			break
+		}
+	}
+	return nil
+}
+
+// sealStretch gives the value of a row: records of a stretch.
+func sealStretch(k *linkage.Keeper, key []byte, records []linkage.Record) []byte {
+	var plain []byte
+	for _, r := range records {
+		plain = r.Shelve(plain, k)
+	}
+	return k.SealBytes([]byte{rowVersion}, plain, key)
+}
+
+// found is a kept record about an identifier.
+type found struct {
+	word
+	nth uint32
+}
+
+// find gives the records about an identifier that are not retracted, and the number under which
+// the next one on it will come. at is the place for which that is true.
+func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, most int64) (all []found, next uint32, at position, unreadable int, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for ; int64(next) < most; next++ {
+		k := s.keeper.Nth(kept, int(next))
+		where, ok := s.tags[k.Tag]
+		if !ok {
+			break
+		}
+		key := keptKey(s.era, s.rows[where>>16])
+		var value []byte
+		if err := store.View(ctx, func(r abuse.Reader) (err error) {
+			value, err = get(r, abuse.Kept, key)
+			return err
+		}); err != nil {
+			return nil, 0, position{}, 0, err
+		}
+		record, identifier, err := s.pick(key, value, where&0xffff, k.Tag)
+		if err != nil {
+			return nil, 0, position{}, 0, err
+		}
+		if sequence, ok := s.retracted[record.Alias()]; ok && sequence >= record.Sequence() {
+			continue
+		}
+		o, err := s.keeper.Open(k, int(next), identifier, 0, record)
+		if err != nil {
+			unreadable++
+			continue
+		}
+		all = append(all, found{word{o.Signal, record.Sequence(), o.Label, name{s.era, s.keeper.Tag(record.Alias())}}, next})
+	}
+	return all, next, s.at, unreadable, nil
+}
+
+// pick gives a record of a row, and which of its identifiers has the tag.
+func (s *shelf) pick(key, value []byte, n uint64, tag [16]byte) (r linkage.Record, identifier int, err error) {
+	identifier = -1
+	err = s.each(key, value, func(one linkage.Record) bool {
+		if n > 0 {
+			n--
+			return true
+		}
+		r = one
+		for i := range r.Identifiers() {
+			if r.Tag(i, 0) == tag {
+				identifier = i
+			}
+		}
+		return false
+	})
+	if err == nil && identifier < 0 {
+		err = damaged("kept")
+	}
+	return r, identifier, err
+}

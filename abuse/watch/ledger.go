@@ -1,0 +1,146 @@
+package watch
+
+import (
+	"bytes"
+	"math/rand/v2"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// ledger is the matches that one Update has to do with: each is read once, changed as often as need
+// be, and written once, with what follows from it: when it runs out, and that there is something to
+// decide on.
+type ledger struct {
+	w       abuse.Writer
+	entries map[string]*entry
+	order   []*entry
+}
+
+type entry struct {
+	*match
+	before []byte // the row as it was read, nil if there was none
+	until  int64  // as it was read
+}
+
+func newLedger(w abuse.Writer) *ledger { return &ledger{w: w, entries: map[string]*entry{}} }
+
+// key names a match.
+type key struct {
+	account      string
+	link, signal uuid.UUID
+}
+
+// load reads matches that will be asked for, all at once.
+func (l *ledger) load(keys []key) error {
+	var asked [][]byte
+	for _, k := range keys {
+		if b := matchKey(k.account, k.link, k.signal); l.entries[string(b)] == nil {
+			asked = append(asked, b)
+			l.entries[string(b)] = &entry{match: &match{account: k.account, link: k.link, signal: k.signal}}
+			l.order = append(l.order, l.entries[string(b)])
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	values, err := l.w.Get(abuse.Matches, asked...)
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		if v == nil {
+			continue
+		}
+		if err := l.take(asked[i], v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// account reads all matches of an account.
+func (l *ledger) account(account string) ([]*match, error) {
+	var all []*match
+	err := scanAll(l.w, abuse.Matches, accountKey(account), func(row abuse.Row) error {
+		if l.entries[string(row.Key)] == nil {
+			e := &entry{}
+			l.entries[string(row.Key)] = e
+			l.order = append(l.order, e)
+			if err := l.take(row.Key, row.Value); err != nil {
+				return err
+			}
+		}
+		all = append(all, l.entries[string(row.Key)].match)
+		return nil
+	})
+	return all, err
+}
+
+func (l *ledger) take(key, value []byte) (err error) {
+	e := l.entries[string(key)]
+	e.match, err = parseMatch(key, value)
+	if err == nil {
+		e.before, e.until = value, e.match.until
+	}
+	return err
+}
+
+// match gives one that was loaded, or an empty one.
+func (l *ledger) match(account string, link, signal uuid.UUID) (*match, error) {
+	if err := l.load([]key{{account, link, signal}}); err != nil {
+		return nil, err
+	}
+	return l.entries[string(matchKey(account, link, signal))].match, nil
+}
+
+// write puts down what has changed. It may be called again after further changes.
+func (l *ledger) write() error {
+	for _, e := range l.order {
+		if e.state == 0 {
+			continue // asked for, and nothing was heard
+		}
+		row := e.row()
+		if bytes.Equal(row.Value, e.before) {
+			continue
+		}
+		if err := l.w.Put(abuse.Matches, row.Key, row.Value); err != nil {
+			return err
+		}
+		if err := l.expire(e); err != nil {
+			return err
+		}
+		if e.change() != 0 {
+			if err := markUndecided(l.w, e.account); err != nil {
+				return err
+			}
+		}
+		e.before, e.until = row.Value, e.match.until
+	}
+	return nil
+}
+
+// expire keeps the row that says when the match runs out.
+func (l *ledger) expire(e *entry) error {
+	if e.until == e.match.until {
+		return nil
+	}
+	if e.until != 0 {
+		if err := l.w.Delete(abuse.Expiries, expiryKey(e.until, e.account, e.link, e.signal)); err != nil {
+			return err
+		}
+	}
+	if e.match.until == 0 {
+		return nil
+	}
+	return l.w.Put(abuse.Expiries, expiryKey(e.match.until, e.account, e.link, e.signal), newFields(1))
+}
+
+// markUndecided leaves the account to the decider. The stamp is new each time: what the decider has
+// asked the caller before it is not used after it.
+func markUndecided(w abuse.Writer, account string) error {
+	f := newFields(9)
+	f.uint64(rand.Uint64())
+	return w.Put(abuse.Undecided, accountKey(account), f)
+}

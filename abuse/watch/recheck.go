@@ -1,0 +1,175 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// A check that is owed is a row: the partner was down, or the account came or changed while a base
+// was being prepared. It goes with the Update that makes up for it, and a crash before that leaves
+// it. The row has the account's reference alone; the identifiers are asked for again.
+//
+// rechecks: link ‖ account -> version ‖ BE32 attempts ‖ BE64 not before, seconds ‖ BE64 stamp
+
+const (
+	recheckRun     = 64               // accounts in one Update
+	recheckLater   = time.Minute      // when one is owed for a base that is not there yet
+	recheckMost    = 10 * time.Minute // between tries where a callback fails
+	recheckBlocked = 10               // tries after which it does not keep an epoch from ending
+)
+
+type recheck struct {
+	attempts  uint32
+	notBefore time.Time
+	stamp     uint64
+}
+
+func (c *recheck) value() []byte {
+	f := newFields(21)
+	f.uint32(c.attempts)
+	f.uint64(unixOf(c.notBefore))
+	f.uint64(c.stamp)
+	return f
+}
+
+func parseRecheck(value []byte) (c recheck, err error) {
+	p := newRow(value)
+	c.attempts, c.notBefore, c.stamp = p.u32(), timeOf(p.u64()), p.u64()
+	return c, p.end()
+}
+
+// owe stores that an account is to be checked.
+func owe(w abuse.Writer, link uuid.UUID, account string) error {
+	c := recheck{notBefore: time.Unix(0, 0), stamp: rand.Uint64()}
+	return w.Put(abuse.Rechecks, recheckKey(link, account), c.value())
+}
+
+// settleRecheck takes the row away that a subject was checked for, unless one is still, or again,
+// owed.
+func settleRecheck(w abuse.Writer, link uuid.UUID, s *subject, owing bool, now time.Time) error {
+	key := recheckKey(link, s.account)
+	have, err := get(w, abuse.Rechecks, key)
+	switch {
+	case err != nil:
+		return err
+	case owing && s.stamp == nil:
+		return owe(w, link, s.account)
+	case owing:
+		c := recheck{notBefore: now.Add(recheckLater), stamp: rand.Uint64()}
+		return w.Put(abuse.Rechecks, key, c.value())
+	case s.stamp != nil && bytes.Equal(have, s.stamp):
+		return w.Delete(abuse.Rechecks, key)
+	}
+	return nil
+}
+
+// Recheck makes up for the checks that are owed and due, and gives how many it has made. It stops
+// where the partner is down. Matches are left to the decider.
+func (r *Receiver) Recheck(ctx context.Context) (n int, err error) {
+	var failed []error
+	prefix := append([]byte(nil), r.link[:]...)
+	from, to := prefix, after(prefix)
+	for {
+		var rows []abuse.Row
+		if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
+			rows, err = rd.Scan(abuse.Rechecks, from, to, recheckRun)
+			return err
+		}); err != nil {
+			return n, errors.Join(append(failed, err)...)
+		}
+		if len(rows) == 0 {
+			return n, errors.Join(failed...)
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+		run, errs := r.due(ctx, rows)
+		failed = append(failed, errs...)
+		done, err := r.recheckRun(ctx, run)
+		n += done
+		r.tel.rechecks.Add(ctx, int64(done), r.tel.set)
+		if done > 0 {
+			r.cfg.Decider.rouse()
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+		if down(err) || ctx.Err() != nil {
+			return n, errors.Join(failed...)
+		}
+	}
+}
+
+// due asks the caller for the identifiers of accounts whose time has come.
+func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, failed []error) {
+	now := r.cfg.Clock()
+	for _, row := range rows {
+		account, _, ok := splitAccount(row.Key[16:])
+		c, err := parseRecheck(row.Value)
+		if !ok || err != nil {
+			return run, append(failed, damaged("recheck"))
+		}
+		if c.notBefore.After(now) {
+			continue
+		}
+		ids, err := r.cfg.Accounts.Identifiers(ctx, account)
+		if errors.Is(err, ErrGone) {
+			err = r.remove(ctx, account, row.Value)
+			if err == nil {
+				continue
+			}
+		}
+		var s *subject
+		if err == nil {
+			s, err = r.subject(ctx, account, ids)
+		}
+		if err != nil {
+			failed = append(failed, err, r.postpone(ctx, row, c))
+			continue
+		}
+		s.stamp = row.Value
+		run = append(run, s)
+	}
+	return run, failed
+}
+
+// recheckRun enrols a run of accounts, and one by one if that fails for a reason that lies in one.
+func (r *Receiver) recheckRun(ctx context.Context, run []*subject) (n int, err error) {
+	if len(run) == 0 {
+		return 0, nil
+	}
+	var store *abuse.StoreError
+	err = r.enrolAll(ctx, run, true)
+	if err == nil || len(run) == 1 || down(err) || errors.As(err, &store) || ctx.Err() != nil {
+		if err == nil {
+			n = len(run)
+		}
+		return n, err
+	}
+	var failed []error
+	for i := range run {
+		one, err := r.recheckRun(ctx, run[i:i+1])
+		n += one
+		failed = append(failed, err)
+	}
+	return n, errors.Join(failed...)
+}
+
+// postpone puts a check off, the longer the more often it has failed.
+func (r *Receiver) postpone(ctx context.Context, row abuse.Row, c recheck) error {
+	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		have, err := get(w, abuse.Rechecks, row.Key)
+		if err != nil || !bytes.Equal(have, row.Value) {
+			return err
+		}
+		later := c
+		later.attempts++
+		later.notBefore = r.cfg.Clock().Add(min(time.Second<<min(c.attempts, 20), recheckMost))
+		return w.Put(abuse.Rechecks, row.Key, later.value())
+	})
+}

@@ -1,0 +1,293 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// ErrNoSignal says that no such signal was reported, or that it has run out.
+var ErrNoSignal = errors.New("watch: no such signal")
+
+var errFeedsMoved = errors.New("watch: the open feeds have changed meanwhile")
+
+// Report says a signal about an account, or revises one that was said: then its Revision is
+// higher than before, and it stays about the identifiers that the account had first. When Report
+// returns nil the signal is durable, and the next batch of every open feed will have it; a
+// report that is repeated changes nothing.
+//
+// A signal that is not valid, too long for the agreement's labels, retracted, or revised
+// without a higher Revision, and an account without an identifier that the agreement names or
+// with more than 32, give an [*abuse.Error]; a user who has opted out [ErrOptedOut]; and
+// identifiers about which there are as many signals in this epoch as the agreement allows a
+// [*linkage.LimitError].
+func (t *Transmitter) Report(ctx context.Context, account string, s abuse.Signal) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case account == "" || len(account) > MaxAccount:
+		return &abuse.Error{Field: "account", Problem: fmt.Sprintf("must have 1 to %d bytes", MaxAccount)}
+	case s.Revision > maxSequence:
+		return &abuse.Error{Field: "signal revision", Problem: "must be below 2^63 - 1"}
+	case !s.ValidUntil.After(t.now(ctx)):
+		return &abuse.Error{Field: "signal valid_until", Problem: "must not be past"}
+	}
+	label, err := s.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	if len(label) > t.cfg.Agreement.LabelBytes {
+		return &abuse.Error{Field: "signal", Problem: "must fit the agreement's labels: give it fewer or shorter names"}
+	}
+	row := signalRow{sequence: s.Revision, until: s.ValidUntil, account: account, label: label}
+	for range 8 {
+		if err = t.report(ctx, s.ID, row); !errors.Is(err, errFeedsMoved) {
+			return err
+		}
+		if err := t.turn(ctx); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// known gives the stored signal, and whether there is one.
+func known(r abuse.Reader, link, id uuid.UUID) (s signalRow, ok bool, err error) {
+	got, err := r.Get(abuse.Signals, signalKey(link, id))
+	if err != nil || got[0] == nil {
+		return s, false, err
+	}
+	s, err = parseSignalRow(got[0])
+	return s, err == nil, err
+}
+
+// revises says whether the new row may take the place of the old one; false without an error:
+// they are the same.
+func (s *signalRow) revises(old signalRow) (bool, error) {
+	switch {
+	case old.retracted:
+		return false, &abuse.Error{Field: "signal id", Problem: "must not be of a signal that was retracted"}
+	case old.account != s.account:
+		return false, &abuse.Error{Field: "signal id", Problem: "must not be of a signal about another account"}
+	case s.sequence == old.sequence && bytes.Equal(s.label, old.label):
+		return false, nil
+	case s.sequence <= old.sequence:
+		return false, &abuse.Error{Field: "signal revision", Problem: "must be higher than before"}
+	}
+	return true, nil
+}
+
+func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) error {
+	var heads []storedHead
+	has := map[linkage.FeedID]bool{}
+	fresh := true
+	err := t.cfg.Store.View(ctx, func(r abuse.Reader) error {
+		old, ok, err := known(r, t.link, id)
+		if err != nil {
+			return err
+		}
+		if fresh = true; ok {
+			if fresh, err = row.revises(old); err != nil || !fresh {
+				return err
+			}
+		}
+		if heads, err = headsOf(r, t.link[:]); err != nil {
+			return err
+		}
+		for _, h := range heads {
+			got, err := r.Get(abuse.About, feedKey(h.feed, id[:]))
+			if err != nil {
+				return err
+			}
+			has[h.feed] = got[0] != nil
+		}
+		return nil
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	open := t.open(heads)
+	abouts, err := t.evaluate(ctx, id, row.account, open, has)
+	if err != nil {
+		return err
+	}
+	return t.update(ctx, func(w abuse.Writer) error {
+		old, ok, err := known(w, t.link, id)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if fresh, err := row.revises(old); err != nil || !fresh {
+				return err
+			}
+		}
+		now, err := headsOf(w, t.link[:])
+		if err != nil {
+			return err
+		}
+		if !slices.EqualFunc(t.open(now), open, func(a, b storedHead) bool { return a.feed == b.feed }) {
+			return errFeedsMoved
+		}
+		for _, h := range open {
+			key := feedKey(h.feed, id[:])
+			got, err := w.Get(abuse.About, key)
+			if err != nil {
+				return err
+			}
+			if got[0] == nil {
+				if abouts[h.feed] == nil {
+					return errFeedsMoved
+				}
+				if err := w.Put(abuse.About, key, abouts[h.feed]); err != nil {
+					return err
+				}
+			}
+			if err := w.Put(abuse.Unpublished, key, be64(row.sequence)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(w.Put(abuse.Signals, signalKey(t.link, id), row.value()),
+			w.Put(abuse.Signals, signalOfKey(t.link, row.account, id[:]), []byte{rowVersion}))
+	})
+}
+
+// evaluate makes the rows that say whom a signal is about, for the feeds that have none. Where
+// there is one in each, nobody is asked for the account's identifiers: they stay those.
+func (t *Transmitter) evaluate(ctx context.Context, id uuid.UUID, account string, open []storedHead, has map[linkage.FeedID]bool) (map[linkage.FeedID][]byte, error) {
+	if len(open) > 0 && !slices.ContainsFunc(open, func(h storedHead) bool { return !has[h.feed] }) {
+		return nil, nil
+	}
+	ids, err := t.whom(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	out := map[linkage.FeedID][]byte{}
+	for _, h := range open {
+		if has[h.feed] {
+			continue
+		}
+		f := t.ready(h.feed)
+		if f == nil {
+			return nil, errFeedsMoved
+		}
+		tokens := make([][]byte, len(ids))
+		for i, who := range ids {
+			token := f.keeper.Token(who)
+			tokens[i] = feedKey(h.feed, token[:])
+		}
+		room := false
+		err := t.cfg.Store.View(ctx, func(r abuse.Reader) error {
+			used, err := r.Get(abuse.Ordinals, tokens...)
+			for _, n := range used {
+				room = room || ordinal(n) < t.cfg.Agreement.Limits.SignalsPerIdentifier
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if limit := t.cfg.Agreement.Limits.SignalsPerIdentifier; !room {
+			return nil, &linkage.LimitError{Limit: "SignalsPerIdentifier", Max: limit, Got: limit + 1}
+		}
+		if out[h.feed], err = f.about(id, ids); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ordinal reads how many signals an identifier has had. A row that is damaged has had too many.
+func ordinal(value []byte) int64 {
+	switch len(value) {
+	case 0:
+		return 0
+	case 2:
+		return int64(binary.BigEndian.Uint16(value))
+	}
+	return math.MaxInt64
+}
+
+// Retract withdraws a signal for good. When it returns nil that is durable, and the next batch of
+// every feed in which the signal was published will say so. One that was retracted before is no
+// error; one that was never reported, or has run out, is [ErrNoSignal].
+func (t *Transmitter) Retract(ctx context.Context, id uuid.UUID) error {
+	return t.update(ctx, func(w abuse.Writer) error { return t.retract(w, id) })
+}
+
+func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
+	s, ok, err := known(w, t.link, id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrNoSignal
+	}
+	if s.retracted {
+		return nil
+	}
+	heads, err := headsOf(w, t.link[:])
+	if err != nil {
+		return err
+	}
+	gone := signalRow{sequence: s.sequence + 1, retracted: true, until: s.until}
+	for _, h := range heads {
+		key := feedKey(h.feed, id[:])
+		got, err := w.Get(abuse.About, key)
+		if err != nil {
+			return err
+		}
+		if got[0] == nil {
+			continue
+		}
+		about, err := parseAboutRow(got[0])
+		switch {
+		case err != nil:
+		case about.published && !h.final:
+			// Whom it was about is not needed any more: the alias alone is withdrawn.
+			about.sealed = nil
+			err = errors.Join(w.Put(abuse.About, key, about.value()), w.Put(abuse.Unpublished, key, be64(gone.sequence)))
+		default:
+			err = errors.Join(w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, key))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return errors.Join(w.Put(abuse.Signals, signalKey(t.link, id), gone.value()),
+		w.Delete(abuse.Signals, signalOfKey(t.link, s.account, id[:])))
+}
+
+// Remove retracts all signals about an account and forgets it: nothing of its identifiers, and no
+// reference to it, is left in the store. When it returns nil that is durable.
+func (t *Transmitter) Remove(ctx context.Context, account string) error {
+	from := signalOfKey(t.link, account, nil)
+	for more := true; more; {
+		err := t.update(ctx, func(w abuse.Writer) error {
+			rows, err := w.Scan(abuse.Signals, from, after(from), 100)
+			if err != nil {
+				return err
+			}
+			more = len(rows) == 100
+			for _, row := range rows {
+				if err := t.retract(w, uuid.UUID(row.Key[len(row.Key)-16:])); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+package watch
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// Vault is a folder of secrets: the keys of epochs and generations, and state files. It is
+// beside the store and not in it, so that what is erased here is gone: a database keeps old pages
+// in logs, copies and backups, and without the keys they are noise. Back the vault up only
+// to where it can be erased as well.
+//
+// Each secret is a file, sealed with AES-256-GCM under a key of the caller's secret manager and
+// bound to its name. The zero Vault cannot be used; one is safe for concurrent use of different
+// names. It does not print what it holds.
+type Vault struct {
+	dir  string
+	seal cipher.AEAD
+}
+
+const (
+	vaultMagic  = "H&C-V"
+	vaultV1     = 1
+	maxSecret   = 64 << 10
+	vaultSuffix = ".new"
+)
+
+// ErrVault says that a file of the vault is damaged, of another name, or of another key.
+var ErrVault = errors.New("watch: a file of the vault is damaged or of another key")
+
+// ErrVaultVersion says that a file of the vault was written by a newer version; it is untouched.
+var ErrVaultVersion = errors.New("watch: a file of the vault is of a newer version")
+
+var errVaultName = errors.New("watch: names in the vault are 1 to 200 of a-z, 0-9, '-' and '.', and do not begin with '.'")
+
+// OpenVault opens the folder, made with mode 0700 if it is not there. A folder that others may
+// read is refused. The key is 256 bits of a secret manager; every vault needs the one it was
+// written with.
+func OpenVault(dir string, key hashing.Key) (*Vault, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, errors.New("watch: others may read the vault's folder; make it mode 0700")
+	}
+	secret := key.Secret("watch/vault/v1", 32)
+	defer clear(secret)
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	v := &Vault{dir, aead}
+	// What a crash has left half written was never acknowledged.
+	names, err := v.list()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, vaultSuffix) {
+			if err := v.Erase(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
+}
+
+func (v *Vault) path(name string) (string, error) {
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return "", errVaultName
+		}
+	}
+	if len(name) < 1 || len(name) > 200 || name[0] == '.' {
+		return "", errVaultName
+	}
+	return filepath.Join(v.dir, name), nil
+}
+
+// Load gives a secret. The error is fs.ErrNotExist if there is none, [ErrVault] or
+// [ErrVaultVersion].
+func (v *Vault) Load(name string) ([]byte, error) {
+	path, err := v.path(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1024))
+	if err != nil {
+		return nil, err
+	}
+	head := len(vaultMagic) + 1
+	if len(data) < head || string(data[:len(vaultMagic)]) != vaultMagic {
+		return nil, ErrVault
+	}
+	if data[len(vaultMagic)] != vaultV1 {
+		return nil, ErrVaultVersion
+	}
+	body := data[head:]
+	if len(body) < v.seal.NonceSize() {
+		return nil, ErrVault
+	}
+	n := v.seal.NonceSize()
+	secret, err := v.seal.Open(nil, body[:n], body[n:], v.bound(data[:head], name))
+	if err != nil {
+		return nil, ErrVault
+	}
+	return secret, nil
+}
+
+func (v *Vault) bound(head []byte, name string) []byte { return joined(head, []byte(name)) }
+
+// Save keeps a secret of at most 64 KiB, durably, in the place of the one with its name, which is
+// overwritten.
+func (v *Vault) Save(name string, secret []byte) error {
+	path, err := v.path(name)
+	if err != nil {
+		return err
+	}
+	if len(secret) > maxSecret {
+		return fmt.Errorf("watch: a secret of %d bytes is too long for the vault", len(secret))
+	}
+	head := append([]byte(vaultMagic), vaultV1)
+	nonce := make([]byte, v.seal.NonceSize())
+	rand.Read(nonce)
+	data := v.seal.Seal(append(head, nonce...), nonce, secret, v.bound(head, name))
+	aside := path + vaultSuffix
+	if err := writeSynced(aside, data); err != nil {
+		return err
+	}
+	old, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(aside, path); err != nil {
+		if old != nil {
+			_ = old.Close()
+		}
+		return err
+	}
+	if err := v.sync(); err != nil {
+		return err
+	}
+	if old == nil {
+		return nil
+	}
+	return overwrite(old)
+}
+
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// overwrite writes noise over a file and closes it. On a disk that writes in other places than it
+// is told to this is not enough: there the sealing under the caller's key is what is left.
+func overwrite(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil {
+		noise := make([]byte, 64<<10)
+		rand.Read(noise)
+		for at := int64(0); at < info.Size() && err == nil; at += int64(len(noise)) {
+			_, err = f.WriteAt(noise[:min(int64(len(noise)), info.Size()-at)], at)
+		}
+	}
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Erase overwrites and removes a secret or a state file. That there is none is no error.
+func (v *Vault) Erase(name string) error {
+	path, err := v.path(name)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := overwrite(f); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return v.sync()
+}
+
+// Names gives the names that begin with prefix, ascending.
+func (v *Vault) Names(prefix string) ([]string, error) {
+	all, err := v.list()
+	return slices.DeleteFunc(all, func(name string) bool {
+		return !strings.HasPrefix(name, prefix) || strings.HasSuffix(name, vaultSuffix)
+	}), err
+}
+
+func (v *Vault) list() ([]string, error) {
+	entries, err := os.ReadDir(v.dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// OpenState opens a state file of [linkage.Config], to be read and written, made if it is not
+// there. Such a file is sealed by package linkage; the caller closes it.
+func (v *Vault) OpenState(name string) (*os.File, error) {
+	path, err := v.path(name)
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+}
+
+// idle says whether a file has not been written to for so long.
+func (v *Vault) idle(name string, long time.Duration) bool {
+	info, err := os.Stat(filepath.Join(v.dir, name))
+	return err == nil && time.Since(info.ModTime()) > long
+}
+
+// sync makes what was renamed or removed durable.
+func (v *Vault) sync() error {
+	d, err := os.Open(v.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Format prints the type and nothing of the content, whatever the verb.
+func (v *Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "watch.Vault") }

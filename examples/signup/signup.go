@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/hueandcry/hueandcry/hashing"
+)
+
+// signup is what is posted to /signup.
+type signup struct {
+	Account    string `json:"account"`
+	Phone      string `json:"phone"`
+	Region     string `json:"region"` // of a number that is written nationally
+	DeviceKind string `json:"device_kind"`
+	Device     string `json:"device"`
+	// Since, if it is known, is from when the person has had both: a carrier may say so of a number, and
+	// an earlier install of a device. Else it is now, and what was reported before is taken to be
+	// about somebody else.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// outcome is the answer.
+type outcome struct {
+	Account string     `json:"account"`
+	Action  string     `json:"action"`
+	Until   *time.Time `json:"until"` // of the action; null for none
+	Pending bool       `json:"pending"`
+	Reason  string     `json:"reason"`
+	Matched int        `json:"matched"`
+}
+
+// serveSignup checks who signs up, decides and stores, and says what to do.
+func (s *services) serveSignup(w http.ResponseWriter, r *http.Request) {
+	var in signup
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil || in.Account == "" || len(in.Account) > 128 {
+		http.Error(w, "a sign-up is {account, phone, region, device_kind, device}", http.StatusBadRequest)
+		return
+	}
+	var ids []hashing.Identifier
+	if in.Phone != "" {
+		id, err := hashing.ParsePhone(in.Phone, in.Region)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity) // which never repeats the number
+			return
+		}
+		ids = append(ids, id)
+	}
+	if in.Device != "" {
+		kind, err := hashing.ParseKind(in.DeviceKind)
+		if err != nil {
+			http.Error(w, "device_kind is not a kind", http.StatusUnprocessableEntity)
+			return
+		}
+		id, err := hashing.ParseDevice(kind, in.Device)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
+		ids = append(ids, id)
+	}
+	if now := time.Now(); in.Since.IsZero() || in.Since.After(now) {
+		in.Since = now
+	}
+	s.accounts.put(in.Account, ids, in.Since)
+	answer, err := s.receiver.Check(r.Context(), in.Account, ids)
+	if err != nil {
+		// Fail closed: the account is not let in until it has been checked.
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "cannot be checked now", http.StatusServiceUnavailable)
+		return
+	}
+	d := answer.Decision
+	out := outcome{Account: in.Account, Action: d.Action.String(), Pending: answer.Pending, Reason: d.Reason, Matched: answer.Matched}
+	if !d.Until.IsZero() {
+		out.Until = &d.Until
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(out) // a client that is gone does not read it
+}

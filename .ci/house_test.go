@@ -119,6 +119,9 @@ func TestDependencies(t *testing.T) {
 		"github.com/jackc/pgpassfile":         "of pgx",
 		"github.com/jackc/pgservicefile":      "of pgx",
 		"github.com/jackc/puddle/v2":          "of pgx",
+		"go.opentelemetry.io/otel":            "measures and traces, by the interface alone",
+		"github.com/cespare/xxhash/v2":        "of otel",
+		"github.com/sony/gobreaker/v2":        "a partner that is down is left alone for a moment",
 	}
 	for _, p := range packages(t) {
 		for _, d := range p.Deps {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -89,9 +90,17 @@ func (r *Receiver) enrolBase(ctx context.Context, e *era, keys []hashing.Key, cf
 	if err := r.adopted(ctx, e.feed); err != nil {
 		return linkage.Summary{}, err
 	}
+	building := e.row()
 	e.status = eraActive
 	return sum, r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
 		row := e.row()
+		have, err := get(w, abuse.Generations, row.Key)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(have[:min(len(have), 2)], building.Value[:2]) {
+			return errDropped // its keys are erased
+		}
 		if err := w.Put(abuse.Generations, row.Key, row.Value); err != nil {
 			return err
 		}
@@ -118,6 +127,8 @@ func (r *Receiver) adopted(ctx context.Context, feed linkage.FeedID) error {
 	}
 	return nil
 }
+
+var errDropped = errors.New("watch: another process was started meanwhile, and has dropped the base that was being enrolled")
 
 var errAccount = errors.New("watch: an account reference has 1 to 256 bytes")
 

@@ -98,6 +98,11 @@ func (r *Receiver) abandon(ctx context.Context, e era) error {
 // clean finishes what an earlier process left. Keys of no era are erased as well: of one whose
 // era was never written, or whose last row was dropped right before a crash.
 func (r *Receiver) clean(ctx context.Context) error {
+	// Names first: an era is written before its keys are, so that a key that is listed has its era, if any.
+	names, err := r.cfg.Vault.Names(r.keyPrefix())
+	if err != nil {
+		return err
+	}
 	var all []era
 	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
 		all, err = eras(rd, r.link)
@@ -121,10 +126,6 @@ func (r *Receiver) clean(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	names, err := r.cfg.Vault.Names(r.keyPrefix())
-	if err != nil {
-		return err
 	}
 	for _, name := range names {
 		n, err := strconv.ParseUint(strings.TrimPrefix(name, r.keyPrefix()), 10, 64)

@@ -16,6 +16,7 @@ import (
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage"
+	"github.com/hueandcry/hueandcry/linkage/linkagetest"
 )
 
 // An epoch follows the other: signals are reported, revised and withdrawn, and accounts come,
@@ -238,6 +239,26 @@ func TestStoreSaysNothing(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// A process that starts while another enrols a base drops that, and the other cannot bring it back.
+func TestBaseIsDropped(t *testing.T) {
+	w := newTown(t, linkage.ProtocolVOLE)
+	w.people.put("a", ids(t, 1))
+	first := w.rec
+	source := func(yield func(linkage.Account, error) bool) {
+		w.startReceiver()
+		yield(linkage.Account{Ref: "a", Identifiers: []hashing.Identifier{ids(t, 1)}}, nil)
+	}
+	_, err := first.EnrolBase(linkagetest.AllowPlain(t.Context()), 0, source)
+	w.partner.serve.Wait()
+	require.ErrorIs(t, err, errDropped)
+	require.NoError(t, w.base(0))
+	w.report(1, 1, ids(t, 1))
+	w.settle()
+	w.check()
+	w.startReceiver()
+	require.Len(t, w.known(), 1)
 }
 
 // A partner that has lost what it had of a feed, as when it died at the very end of the session: what

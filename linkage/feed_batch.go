@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -101,7 +103,8 @@ func (b *Batch) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "linkage.
 // bytes or [MaxRecords] records, [ErrFrame] for what has not the form, [ErrAgreement] for
 // another agreement, [ErrEpoch] if feed or generation are not of the epoch, [ErrPeer] if it
 // is not signed by the transmitter, [ErrRecord] for records that are malformed, out of order or not
-// those that were signed, [ErrInput] for an agreement on tags alone, which has no feeds.
+// those that were signed, [ErrInput] for an agreement
+// that Validate refuses or that is on tags alone, which has no feeds.
 func ParseBatch(a *Agreement, data []byte) (*Batch, error) {
 	if len(data) < batchPrefix || !bytes.Equal(data[:5], batchMagic) {
 		return nil, &Error{Code: ErrFrame}
@@ -109,6 +112,8 @@ func ParseBatch(a *Agreement, data []byte) (*Batch, error) {
 	switch {
 	case data[5] != batchVersion:
 		return nil, &Error{Code: ErrVersion}
+	case a.Validate() != nil: // or Digest would panic
+		return nil, &Error{Code: ErrInput, cause: errors.New("the agreement does not validate")}
 	case a.LabelBytes == 0:
 		return nil, &Error{Code: ErrInput, cause: errNoFeed}
 	case len(data) > MaxBatch:
@@ -189,7 +194,7 @@ func (b *Batch) readRecords(body []byte, count int) bool {
 	for i := range b.starts {
 		b.starts[i] = uint32(len(body) - len(rest))
 		r, after, ok := cutRecord(rest, slots, b.class)
-		if !ok || last != nil && bytes.Compare(last, r.data[:16]) >= 0 {
+		if !ok || !r.ascends() || last != nil && bytes.Compare(last, r.data[:16]) >= 0 {
 			return false
 		}
 		last, rest = r.data[:16], after
@@ -197,8 +202,12 @@ func (b *Batch) readRecords(body []byte, count int) bool {
 	return len(rest) == 0
 }
 
-// Header gives what the batch says of itself.
-func (b *Batch) Header() BatchHeader { return b.header }
+// Header gives what the batch says of itself: a copy.
+func (b *Batch) Header() BatchHeader {
+	h := b.header
+	h.Generations = slices.Clone(h.Generations)
+	return h
+}
 
 // Digest is what the next batch names as Previous.
 func (b *Batch) Digest() [32]byte { return b.digest }

@@ -50,7 +50,7 @@ func TestEveryByteOfABatchCounts(t *testing.T) {
 const (
 	atFlags  = 6 + 36 + 16 + 8 + 32 + 8
 	atSlots  = atFlags + 1
-	atCount  = atSlots + 1 + 2*16
+	atCount  = atSlots + 1 + 2*16 + 32
 	atLength = atCount + 4
 	atSum    = atLength + 4
 	atBody   = atSum + 32

@@ -239,7 +239,7 @@ func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, a
 // feed, or two of one signal; [ErrLimit] for more than [MaxRecords] or [MaxBatch].
 func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [32]byte, error) {
 	o := s.of()
-	h.Epoch, h.Feed, h.Generations = o.epoch, o.feed, o.generations
+	h.Epoch, h.Feed, h.Generations, h.LiveKey = o.epoch, o.feed, o.generations, publicKeyDigest(&o.scope, o.live.public)
 	fail := func(err error) ([]byte, [32]byte, error) { return nil, [32]byte{}, err }
 	if h.Number < 1 || h.Number > maxSequence || (h.Number == 1) != (h.Previous == [32]byte{}) || !wholeSecond(h.Time) || padding < 0 {
 		return fail(&Error{Code: ErrInput, cause: errors.New("a number, digest, time or padding that cannot be")})

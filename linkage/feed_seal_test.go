@@ -177,7 +177,7 @@ func TestPaddingFitsWithoutLuck(t *testing.T) {
 		ids[i] = phone(t, uint64(i+1))
 	}
 	records := [][]byte{d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 2, Identifiers: ids[:1]}), d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 2, Identifiers: ids})}
-	room := linkage.MaxBatch - (148 + 16 + 64) - len(records[0]) - len(records[1])
+	room := linkage.MaxBatch - (180 + 16 + 64) - len(records[0]) - len(records[1])
 	most := room / len(records[0])
 	h := linkage.BatchHeader{Number: 1, Time: feedStart}
 	data, _, err := d.sealer.Batch(h, records, most)

@@ -47,7 +47,7 @@ type SessionRecord struct {
 	EvaluatedDay uint64 // in Day
 	SpentDay     uint64 // of AdditionsPerDay in Day: at least EvaluatedDay, for a crash may lose what was set aside
 	BaseSpent    uint64 // of Identifiers in Epoch
-	SignalsDay   uint64 // records published in Day, padding and revisions included
+	SignalsDay   uint64 // of SignalsPerDay in Day, in the feed that had most: see Limits
 	Batches      uint64 // since the beginning of the agreement
 
 	Transmitter, Receiver []byte // signatures, or nil
@@ -271,7 +271,7 @@ func membersOf(b []byte) (map[string]json.RawMessage, bool) {
 // the counters of a day must be what the totals grew by. Until is in Day, or the midnight that
 // ends it. Of what was evaluated since the last record only so much may be of other days as one day has
 // room for, and nothing if the record began in Day: a record is to be closed at least once
-// a day. The first begins on the day of ValidFrom or later, none ends more than a day after
+// a day. What is enrolled ahead of the agreement is in records from and until ValidFrom, or in the first. The first begins on the day of ValidFrom or later, none ends more than a day after
 // ValidUntil, and Epoch is one of the agreement. It verifies both signatures. before must have been verified.
 //
 // Errors are [*Error]: [ErrAgreement], [ErrPeer] for a signature, [ErrOrder] for what does not
@@ -293,7 +293,8 @@ func (r *SessionRecord) Verify(a *Agreement, before *SessionRecord) error {
 		!a.EpochStart(r.Epoch).Before(a.ValidUntil) {
 		return &Error{Code: ErrRecord, cause: errors.New("it is not of the time of the agreement")}
 	}
-	first := SessionRecord{Until: r.From, Day: min(firstDay, r.Day)}
+	// A base, and accounts, may be enrolled ahead of the agreement.
+	first := SessionRecord{Until: r.From, Day: min(firstDay, r.Day) - 1}
 	if before == nil {
 		before = &first
 	} else if r.Previous != before.Hash() {
@@ -313,7 +314,7 @@ const secondsOfDay = 24 * 60 * 60
 // grows says whether nothing goes back and what is said twice agrees.
 func (r *SessionRecord) grows(a *Agreement, before *SessionRecord) bool {
 	ok := r.Epoch >= before.Epoch && r.Day >= before.Day && !r.Until.Before(r.From) &&
-		r.Until.Unix() >= r.Day*secondsOfDay && r.Until.Unix() <= (r.Day+1)*secondsOfDay &&
+		r.Until.Unix() >= r.Day*secondsOfDay && r.Until.Unix() <= max((r.Day+1)*secondsOfDay, a.ValidFrom.Unix()) &&
 		// A base is enrolled in the epoch before at the earliest.
 		(r.Epoch == 0 || !a.EpochStart(r.Epoch-1).After(r.Until)) &&
 		r.Evaluated >= before.Evaluated && r.Requests >= before.Requests && r.Refused >= before.Refused && r.Batches >= before.Batches &&
@@ -326,7 +327,7 @@ func (r *SessionRecord) grows(a *Agreement, before *SessionRecord) bool {
 	}
 	if r.Day > before.Day {
 		grown := r.Evaluated - before.Evaluated
-		return grown == r.EvaluatedDay || grown > r.EvaluatedDay && r.From.Unix() < r.Day*secondsOfDay
+		return grown == r.EvaluatedDay || grown > r.EvaluatedDay && (r.From.Unix() < r.Day*secondsOfDay || !r.From.After(a.ValidFrom))
 	}
 	return r.SpentDay >= before.SpentDay && r.SignalsDay >= before.SignalsDay && r.EvaluatedDay >= before.EvaluatedDay &&
 		r.Evaluated-before.Evaluated == r.EvaluatedDay-before.EvaluatedDay

@@ -67,6 +67,30 @@ func TestSessionRecordsVerify(t *testing.T) {
 	require.Equal(t, unsigned, back)
 }
 
+// What is enrolled ahead of an agreement that begins at noon is in records that last no time, and what
+// was not recorded by then in the first that does.
+func TestSessionRecordsAhead(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	day := noon.Unix() / 86400
+	p := linkagetest.NewParties(func(a *linkage.Agreement) { a.ValidFrom, a.Limits.AdditionsPerDay = noon, 50 })
+	var before *linkage.SessionRecord
+	for i, r := range []*linkage.SessionRecord{
+		{Day: day - 3, From: noon, Until: noon, BaseSpent: 7},
+		{Day: day - 1, From: noon, Until: noon, BaseSpent: 9, Evaluated: 20, EvaluatedDay: 20, SpentDay: 20},
+		{Day: day, From: noon, Until: noon.Add(time.Hour), BaseSpent: 9, Evaluated: 60, EvaluatedDay: 10, SpentDay: 10},
+		{Day: day, From: noon.Add(time.Hour), Until: noon.Add(2 * time.Hour), BaseSpent: 9, Evaluated: 61, EvaluatedDay: 11, SpentDay: 11},
+	} {
+		r.Agreement, r.Sequence = p.Agreement.Digest(), uint64(i+1)
+		if before != nil {
+			r.Previous = before.Hash()
+		}
+		require.NoError(t, r.Sign(p.Agreement, linkage.Transmitter, p.Transmitter))
+		require.NoError(t, r.Sign(p.Agreement, linkage.Receiver, p.Receiver))
+		require.NoError(t, r.Verify(p.Agreement, before), i)
+		before = r
+	}
+}
+
 // A record that says too much, or takes something back, is refused though both have signed it.
 func TestSessionRecordsRefused(t *testing.T) {
 	p := recordParties()

@@ -60,11 +60,15 @@ type Party struct {
 // session by itself. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers
 // over the sessions of an epoch, need counters that last, and whoever keeps these
 // is asked: see [Config.Admit] and [Evaluator.Count].
+//
+// SignalsPerDay counts the Adds and Revises of each feed by the UTC day of their batch's Time,
+// padding included, from the first batch on that is Complete. Retracts are free, and so is the
+// opening snapshot: what comes before that batch is bounded by Records, in all.
 type Limits struct {
 	AdditionsPerDay      int64 `json:"additions_per_day"`      // identifiers enrolled a day after the base
 	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols; under "vole" see [Encodable]
 	Records              int64 `json:"records"`                // records the transmitter publishes at once
-	SignalsPerDay        int64 `json:"signals_per_day"`        // signals the transmitter adds a day
+	SignalsPerDay        int64 `json:"signals_per_day"`        // records of a feed a UTC day, see below
 	SignalsPerIdentifier int64 `json:"signals_per_identifier"` // signals about one identifier, at most 256
 }
 

@@ -172,6 +172,7 @@ type Blinder struct {
 type blinder struct {
 	*session
 	clients map[hashing.Kind]*oprf.Client
+	key     [32]byte
 }
 
 // NewBlinder makes the blinder of an epoch, whatever cfg.Now is, from an evaluator's opening,
@@ -205,13 +206,19 @@ func NewBlinder(cfg Config, epoch uint32, opening []byte) (*Blinder, error) {
 	if !ed25519.Verify(cfg.Agreement.Transmitter.Key, append([]byte(evaluatorLabel), signed...), sig) {
 		return nil, &Error{Code: ErrPeer}
 	}
-	clients, err := s.liveClients(signed[openingPrefix-oprf.ElementSize:openingPrefix], signed[openingPrefix:])
+	public := signed[openingPrefix-oprf.ElementSize : openingPrefix]
+	clients, err := s.liveClients(public, signed[openingPrefix:])
 	if err != nil {
 		return nil, failure(context.Background(), "", err)
 	}
-	b := &blinder{s, clients}
+	b := &blinder{s, clients, publicKeyDigest(&s.scope, public)}
 	return &Blinder{of: func() *blinder { return b }}, nil
 }
+
+// PublicKeyDigest names the key that the opening has, SHA-256 of the epoch and it. It must be the same for
+// all openings of an epoch and be the LiveKey of all batches: who finds another has a
+// transmitter that lost its key or gives different receivers different ones, and two openings that it signed as proof.
+func (b *Blinder) PublicKeyDigest() [32]byte { return b.of().key }
 
 // Blinding is a request under way. It prints nothing of what is asked for, and is not for use
 // by several goroutines at once.

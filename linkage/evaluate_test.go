@@ -44,6 +44,20 @@ func TestEvaluationIsTheLiveGeneration(t *testing.T) {
 	require.Panics(t, func() { k.Nth(ours, -1) })
 }
 
+// A transmitter with another key in the same epoch is noticed by it, though all it says is signed.
+func TestEvaluationNamesTheKey(t *testing.T) {
+	p := linkagetest.NewParties()
+	other := *p
+	other.Key = hashing.NewKey()
+	d, again, forked := onDuty(t, p, nil), onDuty(t, p, nil), onDuty(t, &other, nil)
+	require.Equal(t, d.sealer.Feed(), forked.sealer.Feed())
+	require.Equal(t, d.blinder.PublicKeyDigest(), again.blinder.PublicKeyDigest())
+	require.NotEqual(t, d.blinder.PublicKeyDigest(), forked.blinder.PublicKeyDigest())
+	for _, d := range []*duty{d, again, forked} {
+		require.Equal(t, d.blinder.PublicKeyDigest(), (&chain{duty: d}).cut(t).Header().LiveKey)
+	}
+}
+
 func TestEvaluationLimits(t *testing.T) {
 	d := onDuty(t, linkagetest.NewParties(func(a *linkage.Agreement) {
 		a.Kinds, a.SameVendor = []hashing.Kind{hashing.Phone, hashing.IMEI}, false

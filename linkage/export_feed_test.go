@@ -13,7 +13,7 @@ func (s *Sealer) Outputs(id hashing.Identifier) (all [][32]byte) {
 	if err != nil {
 		panic(err)
 	}
-	for i := 0; i < len(a.Values); i += 32 {
+	for i := 0; i < 32*len(s.Generations()); i += 32 {
 		all = append(all, *k.of().reveal((*[32]byte)(a.Values[i:])))
 	}
 	return all

@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -15,7 +17,7 @@ import (
 //
 //	"H&C-F" ‖ version (1) ‖ header ‖ records ‖ signature (64)
 //	header = scope (36) ‖ feed (16) ‖ number (8) ‖ previous (32) ‖ time (8) ‖ flags (1) ‖ slots (1)
-//	         ‖ generations (16 each) ‖ number of records (4) ‖ their length (4) ‖ SHA-256 of the records (32)
+//	         ‖ generations (16 each) ‖ live key (32) ‖ number of records (4) ‖ their length (4) ‖ SHA-256 of the records (32)
 //	digest = SHA-256("H&C/b1" ‖ 0 ‖ header)
 //
 // The transmitter signs "hueandcry/batch/v1" ‖ 0 ‖ digest with Ed25519. Records come
@@ -24,7 +26,7 @@ const (
 	batchVersion = 1
 	batchPrefix  = 5 + 1
 	headerFixed  = 36 + 16 + 8 + 32 + 8 + 1 + 1 // before the generations
-	headerRest   = 4 + 4 + sha256.Size          // after them
+	headerRest   = 32 + 4 + 4 + sha256.Size     // after them
 	maxSlots     = 2
 
 	batchDigestLabel    = "H&C/b1\x00"
@@ -50,6 +52,7 @@ type BatchHeader struct {
 	Previous    [32]byte       // digest of the batch before; zeros for the first
 	Time        time.Time      // whole seconds UTC, never before that of the batch before
 	Generations []GenerationID // one for each slot: live, and perhaps base
+	LiveKey     [32]byte       // what [Blinder.PublicKeyDigest] gives, or nothing that it enrols is found
 	Complete    bool           // all that was said before Time is in the feed: the opening snapshot is over
 	Final       bool           // no batch follows
 }
@@ -70,7 +73,7 @@ func (h *BatchHeader) append(b []byte, s *scope, records int, body []byte) []byt
 	for i := range h.Generations {
 		b = append(b, h.Generations[i][:]...)
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(records))
+	b = binary.BigEndian.AppendUint32(append(b, h.LiveKey[:]...), uint32(records))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(body)))
 	sum := sha256.Sum256(body)
 	return append(b, sum[:]...)
@@ -95,13 +98,15 @@ func (b *Batch) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "linkage.
 
 // ParseBatch reads and verifies a batch of the agreement, which both have signed. It
 // keeps data, which must not be changed any more. Whether the batch is the next of a feed is
-// for [Batch.Follows] to say.
+// for [Batch.Follows] to say. Whether its LiveKey is that of the epoch, by which the receiver has
+// enrolled, is for the caller to compare: a transmitter with another key is not found out otherwise.
 //
 // Errors are [*Error]: [ErrVersion] for a later version, [ErrLimit] for more than [MaxBatch]
 // bytes or [MaxRecords] records, [ErrFrame] for what has not the form, [ErrAgreement] for
 // another agreement, [ErrEpoch] if feed or generation are not of the epoch, [ErrPeer] if it
 // is not signed by the transmitter, [ErrRecord] for records that are malformed, out of order or not
-// those that were signed, [ErrInput] for an agreement on tags alone, which has no feeds.
+// those that were signed, [ErrInput] for an agreement
+// that Validate refuses or that is on tags alone, which has no feeds.
 func ParseBatch(a *Agreement, data []byte) (*Batch, error) {
 	if len(data) < batchPrefix || !bytes.Equal(data[:5], batchMagic) {
 		return nil, &Error{Code: ErrFrame}
@@ -109,6 +114,8 @@ func ParseBatch(a *Agreement, data []byte) (*Batch, error) {
 	switch {
 	case data[5] != batchVersion:
 		return nil, &Error{Code: ErrVersion}
+	case a.Validate() != nil: // or Digest would panic
+		return nil, &Error{Code: ErrInput, cause: errors.New("the agreement does not validate")}
 	case a.LabelBytes == 0:
 		return nil, &Error{Code: ErrInput, cause: errNoFeed}
 	case len(data) > MaxBatch:
@@ -159,8 +166,10 @@ func (b *Batch) readHeader(data []byte) (header, body, sig []byte, count uint32,
 		b.header.Generations = append(b.header.Generations, GenerationID(rest))
 		rest = rest[len(GenerationID{}):]
 	}
-	count = binary.BigEndian.Uint32(rest)
 	h := &b.header
+	h.LiveKey = [32]byte(rest)
+	rest = rest[len(h.LiveKey):]
+	count = binary.BigEndian.Uint32(rest)
 	h.Epoch, h.Feed = binary.BigEndian.Uint32(fixed[32:]), FeedID(fixed[36:])
 	h.Number, h.Previous = binary.BigEndian.Uint64(fixed[52:]), [32]byte(fixed[60:])
 	at := binary.BigEndian.Uint64(fixed[92:])
@@ -189,7 +198,7 @@ func (b *Batch) readRecords(body []byte, count int) bool {
 	for i := range b.starts {
 		b.starts[i] = uint32(len(body) - len(rest))
 		r, after, ok := cutRecord(rest, slots, b.class)
-		if !ok || last != nil && bytes.Compare(last, r.data[:16]) >= 0 {
+		if !ok || !r.ascends() || last != nil && bytes.Compare(last, r.data[:16]) >= 0 {
 			return false
 		}
 		last, rest = r.data[:16], after
@@ -197,8 +206,12 @@ func (b *Batch) readRecords(body []byte, count int) bool {
 	return len(rest) == 0
 }
 
-// Header gives what the batch says of itself.
-func (b *Batch) Header() BatchHeader { return b.header }
+// Header gives what the batch says of itself: a copy.
+func (b *Batch) Header() BatchHeader {
+	h := b.header
+	h.Generations = slices.Clone(h.Generations)
+	return h
+}
 
 // Digest is what the next batch names as Previous.
 func (b *Batch) Digest() [32]byte { return b.digest }

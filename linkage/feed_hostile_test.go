@@ -50,7 +50,7 @@ func TestEveryByteOfABatchCounts(t *testing.T) {
 const (
 	atFlags  = 6 + 36 + 16 + 8 + 32 + 8
 	atSlots  = atFlags + 1
-	atCount  = atSlots + 1 + 2*16
+	atCount  = atSlots + 1 + 2*16 + 32
 	atLength = atCount + 4
 	atSum    = atLength + 4
 	atBody   = atSum + 32
@@ -93,6 +93,14 @@ func TestSignedNonsense(t *testing.T) {
 		"about nobody":          {func(b []byte) []byte { b[add+25] = 0; return resum(b) }, linkage.ErrRecord},
 		"about very many":       {func(b []byte) []byte { b[add+25] = 33; return resum(b) }, linkage.ErrRecord},
 		"sequence of 2^63":      {func(b []byte) []byte { b[add+16] = 128; return resum(b) }, linkage.ErrRecord},
+		"add at the last": {func(b []byte) []byte {
+			binary.BigEndian.PutUint64(b[add+16:], 1<<63-1)
+			return resum(b)
+		}, linkage.ErrRecord},
+		"add before the last": {func(b []byte) []byte {
+			binary.BigEndian.PutUint64(b[add+16:], 1<<63-2)
+			return resum(b)
+		}, 0},
 		"half a record more": {func(b []byte) []byte {
 			body := append(bytes.Clone(b[atBody:len(b)-64]), 1, 2, 3)
 			binary.BigEndian.PutUint32(b[atLength:], uint32(len(body)))
@@ -110,6 +118,65 @@ func TestSignedNonsense(t *testing.T) {
 			require.Nil(t, b)
 		})
 	}
+}
+
+// Identifiers stand in the order of their first tags, each once, or one account would be told of one
+// record twice, and the transmitter's order would say something.
+func TestIdentifiersAscend(t *testing.T) {
+	d := onDuty(t, linkagetest.NewParties(inBulk), nil)
+	c := &chain{duty: d}
+	record := d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 7, Identifiers: []hashing.Identifier{phone(t, 1), phone(t, 2)}})
+	c.cut(t, record)
+	data := c.batches[0]
+	at := bytes.Index(data, record) + 26
+	for name, change := range map[string]func(pairs []byte){
+		"swapped": func(pairs []byte) {
+			first := bytes.Clone(pairs[:64])
+			copy(pairs, pairs[64:128])
+			copy(pairs[64:], first)
+		},
+		"twice":    func(pairs []byte) { copy(pairs[64:], pairs[:64]) },
+		"one tag":  func(pairs []byte) { copy(pairs[64:], pairs[:16]) },
+		"of bases": nil,
+	} {
+		bad := bytes.Clone(data)
+		if change == nil { // the order of the second slot is nobody's business
+			copy(bad[at+32:], bad[at+96:][:16])
+			_, err := linkage.ParseBatch(d.Agreement, signBatch(d, resum(bad)))
+			require.NoError(t, err)
+			continue
+		}
+		change(bad[at:])
+		_, err := linkage.ParseBatch(d.Agreement, signBatch(d, resum(bad)))
+		require.ErrorIs(t, err, linkage.ErrRecord, name)
+		_, _, err = d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, [][]byte{bad[at-26 : at-26+len(record)]}, 0)
+		require.ErrorIs(t, err, linkage.ErrInput, name)
+	}
+}
+
+// What a caller does wrong is told apart from what a peer does.
+func TestRecordMisuse(t *testing.T) {
+	d := onDuty(t, linkagetest.NewParties(), nil)
+	data, _, err := d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, [][]byte{d.retract(t, uuid.New(), 1)}, 0)
+	require.NoError(t, err)
+	b, err := linkage.ParseBatch(d.Agreement, data)
+	require.NoError(t, err)
+	_, err = d.own.Open(linkage.Kept{}, 0, 0, 0, b.Record(0))
+	require.ErrorIs(t, err, linkage.ErrRecord)
+	shelved, rest, err := linkage.ParseShelved(d.Agreement, b.Record(0).Shelve(nil, d.own))
+	require.NoError(t, err)
+	require.Empty(t, rest)
+	require.Panics(t, func() { shelved.Shelve(nil, d.own) })
+	require.NotPanics(t, func() { d.own.Nth(linkage.Kept{}, 255) })
+	require.Panics(t, func() { d.own.Nth(linkage.Kept{}, 256) })
+
+	h := b.Header()
+	h.Generations[0][0]++
+	require.NotEqual(t, h.Generations, b.Header().Generations)
+	bad := *d.Agreement
+	bad.Kinds = []hashing.Kind{99}
+	_, err = linkage.ParseBatch(&bad, data)
+	require.ErrorIs(t, err, linkage.ErrInput)
 }
 
 // resum puts the right hash of the records in.

@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
@@ -24,6 +25,15 @@ const (
 	MaxIdentifiers = 32        // that one record is about
 	maxSequence    = 1<<63 - 1 // that a signed number of 64 bits still holds
 )
+
+// lastSequence is the highest one that a record may have: above an Add and a Revise there is
+// room for the Retract, or nothing could take them back.
+func (op Operation) lastSequence() uint64 {
+	if op == Retract {
+		return maxSequence
+	}
+	return maxSequence - 1
+}
 
 // A record of a feed is, with a pair of tag and wrap for each of n identifiers and, of each,
 // for each slot of the feed,
@@ -52,6 +62,7 @@ const (
 type Record struct {
 	data         []byte
 	slots, class int
+	shelved      bool
 }
 
 // Format prints the type and nothing of the content, whatever the verb: what a peer sends is
@@ -82,8 +93,18 @@ func cutRecord(b []byte, slots, class int) (r Record, rest []byte, ok bool) {
 	if len(b) < size {
 		return Record{}, nil, false
 	}
-	r = Record{b[:size:size], slots, class}
-	return r, b[size:], r.Sequence() <= maxSequence
+	r = Record{data: b[:size:size], slots: slots, class: class}
+	return r, b[size:], r.Sequence() <= r.Operation().lastSequence()
+}
+
+// ascends says whether the identifiers stand in the order of their first tags, each once.
+func (r Record) ascends() bool {
+	for i := 1; i < r.Identifiers(); i++ {
+		if bytes.Compare(r.pair(i-1, 0)[:tagSize], r.pair(i, 0)[:tagSize]) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Alias stands for the signal in this feed: its records have the same, and it says nothing
@@ -138,8 +159,12 @@ func wrapping(f *prf, nth uint32, head []byte) [secretSize]byte {
 // Shelve appends to dst what is kept of a record for accounts that come later: the record
 // with its first slot alone, the live generation, and the tags of that keyed. Of a base
 // nobody comes later. It still has the alias and the label as they were published, so that
-// it is sealed before it is stored: see [Keeper.SealBytes].
+// it is sealed before it is stored: see [Keeper.SealBytes]. It panics on a record that was shelved: its
+// tags are keyed already.
 func (r Record) Shelve(dst []byte, k *Keeper) []byte {
+	if r.shelved {
+		panic("linkage: a record is shelved once")
+	}
 	dst = append(dst, r.data[:recordHead]...)
 	for i := range r.Identifiers() {
 		t := k.Tag(r.Tag(i, 0))
@@ -155,5 +180,6 @@ func ParseShelved(a *Agreement, b []byte) (r Record, rest []byte, err error) {
 	if !ok {
 		return Record{}, nil, &Error{Code: ErrState}
 	}
+	r.shelved = true
 	return r, rest, nil
 }

@@ -37,6 +37,8 @@ type sealer struct {
 	keys        []byte // from which the keys of labels come
 }
 
+var errOtherKeeper = errors.New("a keeper of another agreement or epoch")
+
 var errNoFeed = errors.New("an agreement on tags alone has no feed: nothing in one could be withdrawn")
 
 // NewSealer makes the sealer of the feed of an epoch, the one that cfg.Now is in: its live
@@ -85,13 +87,14 @@ type About struct {
 	// stays with the signal as long as the feed lasts. It is below the agreement's
 	// SignalsPerIdentifier. Two signals with one Nth would have one tag.
 	Nth uint16
-	// Values are those of the function in every slot, 32 bytes each, sealed.
+	// Values are those of the function in every slot, sealed: 32 bytes for each slot and 16 that
+	// bind them to feed, Kind and Token. They are to be stored and given back as they are.
 	Values []byte
 }
 
 // Values evaluates an identifier in every slot of the feed, at about 100 microseconds. Nth is
-// for the caller to set. A kind outside the agreement is a [*KindError], a zero identifier
-// [ErrInput], a state file that was changed [ErrState].
+// for the caller to set. A kind outside the agreement is a [*KindError], a zero identifier or a keeper
+// of another agreement or epoch [ErrInput], a state file that was changed [ErrState].
 func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 	o := s.of()
 	if id.IsZero() {
@@ -100,10 +103,13 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 	if err := o.cfg.Agreement.Admits(id.Kind()); err != nil {
 		return About{}, err
 	}
+	kept := k.of()
+	if kept.scope != o.scope {
+		return About{}, &Error{Code: ErrInput, cause: errOtherKeeper}
+	}
 	x := id.Digest(o.digest)
 	defer clear(x[:])
-	kept := k.of()
-	a := About{Kind: id.Kind(), Token: kept.itemToken(&x)}
+	a := About{Kind: id.Kind(), Token: kept.itemToken(&x), Values: make([]byte, 0, len(o.generations)*len(prf{})+aboutMAC)}
 	f, err := o.live.evaluate(id.Kind(), &x)
 	for slot := 0; err == nil; slot++ {
 		a.Values = append(a.Values, f[:]...)
@@ -111,6 +117,7 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 		own := (*prf)(a.Values[slot*len(f):])
 		kept.hide((*[32]byte)(own), own)
 		if slot+1 == len(o.generations) {
+			kept.seal(&a, o.feed)
 			return a, nil
 		}
 		f, err = o.base.of().file.evaluate(x)
@@ -123,12 +130,14 @@ func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
 // neither label nor identifiers, 26 bytes. The same is the same record, byte for byte;
 // whatever is said anew needs a higher sequence. A Revise must be about the same identifiers as the Add, each with its Nth.
 //
-// Errors are [*Error]: [ErrInput] for an unknown operation, a nil ID, a sequence of 2^63 or
-// more, no identifier or one twice, or more than [MaxIdentifiers]; [ErrLimit] for a label
-// above LabelBytes or an Nth beyond SignalsPerIdentifier.
+// Errors are [*Error]: [ErrInput] for an unknown operation, a nil ID, a sequence above
+// 2^63-2, or for a Retract above 2^63-1, no identifier or one twice, or more than [MaxIdentifiers], a
+// keeper of another agreement or epoch; [ErrState] for an About of which Kind, Token or Values are not as
+// [Sealer.Values] gave them under this keeper for this feed; [ErrLimit] for a label above LabelBytes or an Nth
+// beyond SignalsPerIdentifier.
 func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) ([]byte, error) {
 	o := s.of()
-	if err := o.checkRecord(op, id, sequence, label, about); err != nil {
+	if err := o.checkRecord(k.of(), op, id, sequence, label, about); err != nil {
 		return nil, err
 	}
 	class := o.cfg.Agreement.LabelBytes
@@ -148,24 +157,23 @@ func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, 
 	return l.seal(out, &inner, &content{id, sequence, op, label}), nil
 }
 
-func (s *sealer) checkRecord(op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) error {
+func (s *sealer) checkRecord(k *keeping, op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) error {
 	fault := ""
 	switch {
 	case op < Add || op > Retract:
 		fault = "an unknown operation"
 	case id == uuid.Nil:
 		fault = "a signal without ID"
-	case sequence > maxSequence:
-		fault = "a sequence of 2^63 or more"
+	case sequence > op.lastSequence():
+		fault = "a sequence above the last"
+	case k.scope != s.scope:
+		return &Error{Code: ErrInput, cause: errOtherKeeper}
 	case op == Retract && (len(label) > 0 || len(about) > 0):
 		fault = "a Retract with a label or identifiers"
 	case op != Retract && (len(about) < 1 || len(about) > MaxIdentifiers):
 		fault = fmt.Sprintf("a signal about none or more than %d identifiers", MaxIdentifiers)
 	}
 	for i := range about {
-		if len(about[i].Values) != len(s.generations)*len(prf{}) {
-			fault = "values of another feed"
-		}
 		if slices.ContainsFunc(about[:i], func(b About) bool { return b.Token == about[i].Token }) {
 			fault = "an identifier twice"
 		}
@@ -178,6 +186,9 @@ func (s *sealer) checkRecord(op Operation, id uuid.UUID, sequence uint64, label 
 		return err
 	}
 	for i := range about {
+		if _, ok := k.values(&about[i], s.feed, len(s.generations)); !ok {
+			return &Error{Code: ErrState, cause: errors.New("values of another identifier, feed or keeper")}
+		}
 		if err := limit("SignalsPerIdentifier", int64(about[i].Nth)+1, terms.Limits.SignalsPerIdentifier); err != nil {
 			return err
 		}
@@ -216,7 +227,11 @@ func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, a
 }
 
 // Batch makes the batch of the given records and so much padding: what looks like an Add about
-// identifiers that nobody has. It sorts the records by alias and signs. Of h, Number,
+// identifiers that nobody has, each with the sequence and the number of identifiers of one of the
+// Adds, or with 0 and 1 where there is none. So callers count sequences up from 0, or padding that
+// stands alone can be told. Where Adds are about many identifiers and the batch is nearly full, what
+// padding is left has as few as any Add: whether all fits does not depend on luck. It sorts the
+// records by alias and signs. Of h, Number,
 // Previous, Time, Complete and Final are the caller's to set. It gives the batch and its
 // digest.
 //
@@ -224,7 +239,7 @@ func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, a
 // feed, or two of one signal; [ErrLimit] for more than [MaxRecords] or [MaxBatch].
 func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [32]byte, error) {
 	o := s.of()
-	h.Epoch, h.Feed, h.Generations = o.epoch, o.feed, o.generations
+	h.Epoch, h.Feed, h.Generations, h.LiveKey = o.epoch, o.feed, o.generations, publicKeyDigest(&o.scope, o.live.public)
 	fail := func(err error) ([]byte, [32]byte, error) { return nil, [32]byte{}, err }
 	if h.Number < 1 || h.Number > maxSequence || (h.Number == 1) != (h.Previous == [32]byte{}) || !wholeSecond(h.Time) || padding < 0 {
 		return fail(&Error{Code: ErrInput, cause: errors.New("a number, digest, time or padding that cannot be")})
@@ -232,15 +247,8 @@ func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [3
 	if err := limit("MaxRecords", int64(len(records))+int64(padding), MaxRecords); err != nil {
 		return fail(err)
 	}
-	all, err := o.padded(records, padding)
+	all, size, err := o.padded(records, padding)
 	if err != nil {
-		return fail(err)
-	}
-	size := batchPrefix + headerFixed + maxSlots*len(GenerationID{}) + headerRest + signatureSize
-	for _, r := range all {
-		size += len(r)
-	}
-	if err := limit("MaxBatch", int64(size), MaxBatch); err != nil {
 		return fail(err)
 	}
 	body := slices.Concat(all...)
@@ -257,29 +265,41 @@ func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [3
 	return append(append(out, body...), sig...), digest, nil
 }
 
-// padded checks and sorts records, among which it puts padding. That has the revisions and
-// the numbers of identifiers that the Adds have.
-func (s *sealer) padded(records [][]byte, padding int) ([][]byte, error) {
+// padded checks and sorts records, among which it puts padding, and gives the size of the batch.
+func (s *sealer) padded(records [][]byte, padding int) (all [][]byte, size int, err error) {
 	class, slots := s.cfg.Agreement.LabelBytes, len(s.generations)
-	all := make([][]byte, 0, len(records)+padding)
+	all = make([][]byte, 0, len(records)+padding)
+	size = batchPrefix + headerFixed + slots*len(GenerationID{}) + headerRest + signatureSize
+	fewest := 0 // identifiers of an Add
 	var adds []Record
 	for _, b := range records {
 		r, rest, ok := cutRecord(b, slots, class)
-		if !ok || len(rest) > 0 {
-			return nil, &Error{Code: ErrInput, cause: errors.New("what is no record of the feed")}
+		if !ok || len(rest) > 0 || !r.ascends() {
+			return nil, 0, &Error{Code: ErrInput, cause: errors.New("what is no record of the feed")}
 		}
 		if r.Operation() == Add {
-			adds = append(adds, r)
+			if adds = append(adds, r); fewest == 0 || r.Identifiers() < fewest {
+				fewest = r.Identifiers()
+			}
 		}
 		all = append(all, b)
+		size += len(b)
 	}
-	for range padding {
-		n, sequence := 1, uint64(1)
+	least := feedRecordSize(max(fewest, 1), slots, class)
+	if err := limit("MaxBatch", int64(size)+int64(padding)*int64(least), MaxBatch); err != nil {
+		return nil, 0, err
+	}
+	for left := padding - 1; left >= 0; left-- {
+		n, sequence := 1, uint64(0)
 		if len(adds) > 0 {
 			like := &adds[mathrand.IntN(len(adds))]
 			n, sequence = like.Identifiers(), like.Sequence()
 		}
+		if size+feedRecordSize(n, slots, class)+left*least > MaxBatch {
+			n = fewest
+		}
 		b := make([]byte, feedRecordSize(n, slots, class))
+		size += len(b)
 		_, _ = rand.Read(b) // which cannot fail
 		binary.BigEndian.PutUint64(b[16:], sequence)
 		b[recordHead-2], b[recordHead-1] = byte(Add), byte(n)
@@ -289,10 +309,10 @@ func (s *sealer) padded(records [][]byte, padding int) ([][]byte, error) {
 	slices.SortFunc(all, func(a, b []byte) int { return bytes.Compare(a[:16], b[:16]) })
 	for i := range all[min(1, len(all)):] {
 		if bytes.Equal(all[i][:16], all[i+1][:16]) {
-			return nil, &Error{Code: ErrInput, cause: errors.New("two records of one signal in a batch")}
+			return nil, 0, &Error{Code: ErrInput, cause: errors.New("two records of one signal in a batch")}
 		}
 	}
-	return all, nil
+	return all, size, nil
 }
 
 // sortPairs puts the pairs of a record into the order of their tags.

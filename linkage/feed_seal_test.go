@@ -2,6 +2,7 @@ package linkage_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,13 +28,12 @@ func TestSealerRefuses(t *testing.T) {
 	one, id := []linkage.About{about(1)}, uuid.New()
 	many := make([]linkage.About, linkage.MaxIdentifiers+1)
 	for i := range many {
-		many[i] = one[0]
-		many[i].Token[0] += byte(i)
+		many[i] = about(uint64(100 + i))
 	}
 	far := []linkage.About{about(2)}
 	far[0].Nth = uint16(p.Agreement.Limits.SignalsPerIdentifier)
 	short := []linkage.About{about(2)}
-	short[0].Values = short[0].Values[:32]
+	short[0].Values = short[0].Values[:48]
 	for name, c := range map[string]struct {
 		op       linkage.Operation
 		id       uuid.UUID
@@ -42,12 +42,15 @@ func TestSealerRefuses(t *testing.T) {
 		about    []linkage.About
 		want     linkage.Code
 	}{
-		"good":                       {linkage.Add, id, 1<<63 - 1, make([]byte, 64), one, 0},
+		"good":                       {linkage.Add, id, 1<<63 - 2, make([]byte, 64), one, 0},
 		"as many as fit":             {linkage.Revise, id, 1, nil, many[:linkage.MaxIdentifiers], 0},
 		"no operation":               {0, id, 1, nil, one, linkage.ErrInput},
 		"unknown operation":          {4, id, 1, nil, one, linkage.ErrInput},
 		"no ID":                      {linkage.Add, uuid.Nil, 1, nil, one, linkage.ErrInput},
-		"sequence":                   {linkage.Add, id, 1 << 63, nil, one, linkage.ErrInput},
+		"add without a retract":      {linkage.Add, id, 1<<63 - 1, nil, one, linkage.ErrInput},
+		"revise without a retract":   {linkage.Revise, id, 1<<63 - 1, nil, one, linkage.ErrInput},
+		"last retract":               {linkage.Retract, id, 1<<63 - 1, nil, nil, 0},
+		"sequence":                   {linkage.Retract, id, 1 << 63, nil, nil, linkage.ErrInput},
 		"about nobody":               {linkage.Add, id, 1, nil, nil, linkage.ErrInput},
 		"about very many":            {linkage.Add, id, 1, nil, many, linkage.ErrInput},
 		"about one twice":            {linkage.Add, id, 1, nil, append(one, one...), linkage.ErrInput},
@@ -55,7 +58,7 @@ func TestSealerRefuses(t *testing.T) {
 		"retract with an identifier": {linkage.Retract, id, 1, nil, one, linkage.ErrInput},
 		"label too long":             {linkage.Add, id, 1, make([]byte, 65), one, linkage.ErrLimit},
 		"too many signals":           {linkage.Add, id, 1, nil, far, linkage.ErrLimit},
-		"values of another feed":     {linkage.Add, id, 1, nil, short, linkage.ErrInput},
+		"values of another feed":     {linkage.Add, id, 1, nil, short, linkage.ErrState},
 	} {
 		r, err := d.sealer.Record(d.own, c.op, c.id, c.sequence, c.label, c.about)
 		if c.want == 0 {
@@ -119,6 +122,73 @@ func TestSealerRefuses(t *testing.T) {
 	require.ErrorIs(t, err, linkage.ErrInput)
 }
 
+// What is stored of an identifier is good where it was made, and only as it was made: moved, it
+// would say of one what was said of another.
+func TestAboutIsBound(t *testing.T) {
+	one, two := phone(t, 1), phone(t, 2)
+	d := onDuty(t, linkagetest.NewParties(inBulk), []linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{one}}})
+	elsewhere := onDuty(t, d.Parties, nil)
+	values := func(d *duty, k *linkage.Keeper, id hashing.Identifier) linkage.About {
+		a, err := d.sealer.Values(k, id)
+		require.NoError(t, err)
+		return a
+	}
+	good, other := values(d, d.own, one), values(d, d.own, two)
+	require.Len(t, good.Values, 2*32+16)
+	record := func(k *linkage.Keeper, a linkage.About) error {
+		r, err := d.sealer.Record(k, linkage.Add, uuid.New(), 1, nil, []linkage.About{a})
+		require.Equal(t, err == nil, r != nil)
+		return err
+	}
+	require.NoError(t, record(d.own, good))
+	moved := good
+	moved.Nth = 3 // the caller's
+	require.NoError(t, record(d.own, moved))
+	for name, bad := range map[string]linkage.About{
+		"of another feed":   values(elsewhere, d.own, one),
+		"another's values":  {Kind: good.Kind, Token: good.Token, Values: other.Values},
+		"another's token":   {Kind: good.Kind, Token: other.Token, Values: good.Values},
+		"another kind":      {Kind: hashing.InstallID, Token: good.Token, Values: good.Values},
+		"slots swapped":     {Kind: good.Kind, Token: good.Token, Values: slices.Concat(good.Values[32:64], good.Values[:32], good.Values[64:])},
+		"one slot":          {Kind: good.Kind, Token: good.Token, Values: good.Values[32:]},
+		"none":              {Kind: good.Kind, Token: good.Token},
+		"of another keeper": values(d, linkage.NewKeeper(d.Agreement, d.epoch, hashing.NewKey()), one),
+	} {
+		require.ErrorIs(t, record(d.own, bad), linkage.ErrState, name)
+	}
+	for i := range good.Values {
+		bad := good
+		bad.Values = bytes.Clone(good.Values)
+		bad.Values[i] ^= 1
+		require.ErrorIs(t, record(d.own, bad), linkage.ErrState, i)
+	}
+	require.ErrorIs(t, record(linkage.NewKeeper(d.Agreement, d.epoch, hashing.NewKey()), good), linkage.ErrState)
+	later := linkage.NewKeeper(d.Agreement, d.epoch+1, hashing.NewKey())
+	require.ErrorIs(t, record(later, good), linkage.ErrInput)
+	_, err := d.sealer.Values(later, one)
+	require.ErrorIs(t, err, linkage.ErrInput)
+}
+
+// Whether padding fits depends on sizes alone, and is as far as it can be like the Adds.
+func TestPaddingFitsWithoutLuck(t *testing.T) {
+	d := onDuty(t, linkagetest.NewParties(func(a *linkage.Agreement) { a.LabelBytes = 256 }), nil)
+	ids := make([]hashing.Identifier, linkage.MaxIdentifiers)
+	for i := range ids {
+		ids[i] = phone(t, uint64(i+1))
+	}
+	records := [][]byte{d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 2, Identifiers: ids[:1]}), d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 2, Identifiers: ids})}
+	room := linkage.MaxBatch - (180 + 16 + 64) - len(records[0]) - len(records[1])
+	most := room / len(records[0])
+	h := linkage.BatchHeader{Number: 1, Time: feedStart}
+	data, _, err := d.sealer.Batch(h, records, most)
+	require.NoError(t, err)
+	b, err := linkage.ParseBatch(d.Agreement, data)
+	require.NoError(t, err)
+	require.Equal(t, most+2, b.Len())
+	_, _, err = d.sealer.Batch(h, records, most+1)
+	require.ErrorIs(t, err, linkage.ErrLimit)
+}
+
 // Padding looks like the real ones to whoever holds none of their identifiers: the same fields,
 // and numbers of identifiers as theirs.
 func TestPaddingLooksLikeAdds(t *testing.T) {
@@ -137,7 +207,7 @@ func TestPaddingLooksLikeAdds(t *testing.T) {
 	empty := c.cut(t)
 	require.Equal(t, 8, empty.Len())
 	for i := range empty.Len() {
-		require.Equal(t, 1, empty.Record(i).Identifiers())
+		require.Equal(t, []any{uint64(0), 1}, []any{empty.Record(i).Sequence(), empty.Record(i).Identifiers()})
 	}
 }
 

@@ -32,10 +32,11 @@ func TestFeedByAnother(t *testing.T) {
 	require.Equal(t, k.Feed, hexOf(sum([]byte("hueandcry/feed/v1\x00"), scope, unhex(k.LiveGeneration), unhex(k.BaseGeneration))[:16]))
 
 	batch := unhex(k.Batch)
-	header, rest := batch[6:][:36+16+8+32+8+2+2*16+4+4+32], batch[6+36+16+8+32+8+2+2*16+4+4+32:]
+	header, rest := batch[6:][:36+16+8+32+8+2+2*16+32+4+4+32], batch[6+36+16+8+32+8+2+2*16+32+4+4+32:]
 	body, sig := rest[:len(rest)-64], rest[len(rest)-64:]
 	require.Equal(t, bytes.Join([][]byte{[]byte("H&C-F\x01"), scope, unhex(k.Feed), {0, 0, 0, 0, 0, 0, 0, 2}, {1}, make([]byte, 31),
 		binary.BigEndian.AppendUint64(nil, uint64(feedStart.Unix())), {1, 2}, unhex(k.LiveGeneration), unhex(k.BaseGeneration),
+		sum([]byte("hueandcry/live-key/v1\x00"), scope, unhex(k.Opening)[42:74]),
 		{0, 0, 0, 3}, binary.BigEndian.AppendUint32(nil, uint32(len(body))), sum(body)}, nil), batch[:6+len(header)])
 	digest := sum([]byte("H&C/b1\x00"), header)
 	require.Equal(t, k.BatchDigest, hexOf(digest))

@@ -15,6 +15,9 @@ import (
 // answers for: any number of times, for one identifier or more. A base generation is
 // that of one bulk session, whose receiver enrolled all it ever will. Under "ec" the
 // sessions of an epoch are of its live generation.
+//
+// The name of a live generation is known before its key: that the transmitter has one key
+// all through the epoch is seen from [Blinder.PublicKeyDigest] and [BatchHeader].LiveKey.
 type GenerationID [16]byte
 
 // LiveGeneration gives the live generation of an epoch. It panics on an agreement that
@@ -63,6 +66,11 @@ func Ratchet(key hashing.Key) hashing.Key { return key.Derive("linkage/ratchet/v
 // longer in force: Config.Now of a session that prepares it.
 func (a *Agreement) EpochStart(epoch uint32) time.Time {
 	return time.Unix(a.ValidFrom.Unix()+int64(epoch)*int64(a.EpochDays)*24*60*60, 0).UTC()
+}
+
+// publicKeyDigest names the key of a live generation: its GenerationID is the same for any key.
+func publicKeyDigest(s *scope, public []byte) [32]byte {
+	return labelled("hueandcry/live-key/v1\x00", s[:], public)
 }
 
 // live is the transmitter's side of the live generation.

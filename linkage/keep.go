@@ -3,6 +3,7 @@ package linkage
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 
@@ -22,7 +23,9 @@ import (
 //	tag    AES(k1, tag)
 //	value  AES(k2, F[0:16]) ‖ AES(k3, F[16:32])
 //	token  the first half of SHA-256("H&C/it1" ‖ 0 ‖ k4 ‖ item)
+//	mac    the first half of HMAC-SHA-256(k5, feed ‖ kind ‖ token ‖ slots ‖ values), of an [About]
 //
+// A receiver's rows have no mac: what is put in the place of a value there opens no record.
 // A Keeper never changes, never prints its keys, and is safe for concurrent use. The zero
 // Keeper cannot be used.
 type Keeper struct {
@@ -34,7 +37,7 @@ type keeping struct {
 	scope              scope
 	class              int
 	tag, first, second cipher.Block
-	token              []byte
+	token, about       []byte
 	bytes              cipher.AEAD
 }
 
@@ -47,7 +50,7 @@ func NewKeeper(a *Agreement, epoch uint32, key hashing.Key) *Keeper {
 		return key.Secret("linkage/keep/v1/"+use+"/"+hex.EncodeToString(k.scope[:]), 32)
 	}
 	k.tag, k.first, k.second = newAES(secret("tag")), newAES(secret("first")), newAES(secret("second"))
-	k.token = secret("token")
+	k.token, k.about = secret("token"), secret("about")
 	var err error
 	if k.bytes, err = cipher.NewGCMWithRandomNonce(newAES(secret("bytes"))); err != nil {
 		panic("linkage: " + err.Error())
@@ -121,11 +124,40 @@ func (k *keeping) reveal(v *[32]byte) *prf {
 	return &f
 }
 
+// seal appends to the sealed values of an About what binds them to it and to the feed.
+func (k *keeping) seal(a *About, feed FeedID) {
+	mac := k.mac(a.Kind, a.Token, feed, a.Values)
+	a.Values = append(a.Values, mac[:]...)
+}
+
+// values gives the values in so many slots of an About that was sealed for the feed.
+func (k *keeping) values(a *About, feed FeedID, slots int) ([]byte, bool) {
+	size := slots * len(prf{})
+	if len(a.Values) != size+aboutMAC {
+		return nil, false
+	}
+	mac := k.mac(a.Kind, a.Token, feed, a.Values[:size])
+	return a.Values[:size:size], hmac.Equal(mac[:], a.Values[size:])
+}
+
+func (k *keeping) mac(kind hashing.Kind, token [16]byte, feed FeedID, values []byte) [aboutMAC]byte {
+	h := hmac.New(sha256.New, k.about)
+	h.Write(feed[:])
+	h.Write([]byte{byte(kind)})
+	h.Write(token[:])
+	h.Write([]byte{byte(len(values) / len(prf{}))})
+	h.Write(values)
+	return [aboutMAC]byte(h.Sum(nil))
+}
+
+const aboutMAC = 16
+
 // Nth gives kept with the Tag under which the nth signal about the identifier will be found,
-// counted from 0; what is enrolled is the 0th. An nth below 0 is a fault of the caller, and panics.
+// counted from 0; what is enrolled is the 0th. It panics on an nth below 0 or from 256 on, the most
+// that an agreement's SignalsPerIdentifier can be.
 func (k *Keeper) Nth(kept Kept, nth int) Kept {
-	if nth < 0 {
-		panic("linkage: a signal before the first")
+	if nth < 0 || nth >= maxSignals {
+		panic("linkage: a signal before the first, or beyond the most there can be")
 	}
 	o := k.of()
 	f := o.reveal(&kept.Value)
@@ -142,10 +174,11 @@ type Opened struct {
 
 // Open opens a record that was found under a tag of kept, the nth, by the record's identifier
 // and slot of that tag. What does not open is [ErrRecord]: a fault of the transmitter, or
-// not kept's record at all. It panics if the record has no such identifier or slot.
+// not kept's record at all, or a Retract, which says nothing of identifiers. It panics if another
+// record has no such identifier or slot.
 func (k *Keeper) Open(kept Kept, nth, identifier, slot int, r Record) (Opened, error) {
 	o := k.of()
-	if r.class != o.class || nth < 0 || nth >= maxSignals {
+	if r.Operation() == Retract || r.class != o.class || nth < 0 || nth >= maxSignals {
 		return Opened{}, &Error{Code: ErrRecord}
 	}
 	f := o.reveal(&kept.Value)

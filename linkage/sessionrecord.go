@@ -9,13 +9,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 	"time"
 )
 
 // SessionRecord is a statement of what has been spent of the caps of an agreement, which
-// both parties sign. Each holds the hash of the one before, so that a third person can tell
-// from all of them that no cap was passed, without either party's word for it. It
-// holds nothing of any identifier.
+// both parties sign. Each holds the hash of the one before. It holds nothing of any identifier.
+//
+// What a third person has in them is the joint word of both: neither can change, take out or deny
+// what it signed, nor say alone that a cap was kept, and a party with whom the other has never agreed
+// has no record. But two who collude can sign anything. Records at the end can be withheld,
+// and nothing says that there are none after the last: ask each party for its last one. The
+// counters are those of the transmitter, which the receiver compares with what it asked for. What is spent of
+// Identifiers after the last record of an epoch is in none, nor are signals of a day after its last.
 //
 // Its form has 298 bytes; numbers are big-endian:
 //
@@ -40,7 +47,7 @@ type SessionRecord struct {
 	EvaluatedDay uint64 // in Day
 	SpentDay     uint64 // of AdditionsPerDay in Day: at least EvaluatedDay, for a crash may lose what was set aside
 	BaseSpent    uint64 // of Identifiers in Epoch
-	SignalsDay   uint64 // records published in Day, padding and revisions included
+	SignalsDay   uint64 // of SignalsPerDay in Day, in the feed that had most: see Limits
 	Batches      uint64 // since the beginning of the agreement
 
 	Transmitter, Receiver []byte // signatures, or nil
@@ -111,15 +118,15 @@ func (r *SessionRecord) signature(role Role) *[]byte {
 }
 
 // MarshalBinary gives the fixed form. Times that are not whole seconds of the years 1970 to
-// 9999, a negative Day and signatures of a wrong length are [ErrInput].
+// 9999, a Day that cannot be and signatures of a wrong length are [ErrInput].
 func (r SessionRecord) MarshalBinary() ([]byte, error) {
 	for _, t := range []time.Time{r.From, r.Until} {
 		if t.Nanosecond() != 0 || t.Unix() < 0 || t.Unix() > maxTime {
 			return nil, &Error{Code: ErrInput, cause: errors.New("a time that is no whole second of the years 1970 to 9999")}
 		}
 	}
-	if r.Day < 0 {
-		return nil, &Error{Code: ErrInput, cause: errors.New("a negative day")}
+	if r.Day < 0 || r.Day > maxTime {
+		return nil, &Error{Code: ErrInput, cause: errors.New("a day that cannot be")}
 	}
 	b := r.text()
 	for _, sig := range [][]byte{r.Transmitter, r.Receiver} {
@@ -198,22 +205,28 @@ func (r SessionRecord) MarshalJSON() ([]byte, error) {
 		r.Transmitter, r.Receiver})
 }
 
-// UnmarshalJSON reads what MarshalJSON gives, and nothing with other members. Errors are
-// [*Error]: [ErrFrame], and [ErrVersion] for a later version.
+// UnmarshalJSON reads what MarshalJSON gives: all members, each once and spelt so, and no others; null only
+// for a signature. Errors are [*Error]: [ErrFrame], and [ErrVersion] for a later version.
 func (r *SessionRecord) UnmarshalJSON(b []byte) error {
-	var j sessionRecordJSON
-	var version struct {
-		Version int `json:"version"`
-	}
-	if json.Unmarshal(b, &version) == nil && version.Version > sessionRecordVersion {
-		return &Error{Code: ErrVersion}
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&j); err != nil {
+	members, ok := membersOf(b)
+	if !ok {
 		return &Error{Code: ErrFrame}
 	}
-	if _, err := dec.Token(); err != io.EOF || j.Version != sessionRecordVersion || len(j.Agreement) != 32 || len(j.Previous) != 32 {
+	version := 0
+	if json.Unmarshal(members["version"], &version) == nil && version > sessionRecordVersion {
+		return &Error{Code: ErrVersion}
+	}
+	form := reflect.TypeFor[sessionRecordJSON]()
+	for i := range form.NumField() {
+		name := form.Field(i).Tag.Get("json")
+		value, ok := members[name]
+		if !ok || string(value) == "null" && !strings.HasSuffix(name, "_signature") {
+			return &Error{Code: ErrFrame}
+		}
+	}
+	var j sessionRecordJSON
+	if len(members) != form.NumField() || json.Unmarshal(b, &j) != nil ||
+		j.Version != sessionRecordVersion || len(j.Agreement) != 32 || len(j.Previous) != 32 {
 		return &Error{Code: ErrFrame}
 	}
 	out := SessionRecord{[32]byte(j.Agreement), j.Sequence, [32]byte(j.Previous), j.Epoch, j.Day, j.From.UTC(), j.Until.UTC(),
@@ -226,10 +239,40 @@ func (r *SessionRecord) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// membersOf cuts an object into its members, and says whether it is one and has none twice: the
+// decoder of a struct takes the last of two, and other spellings.
+func membersOf(b []byte) (map[string]json.RawMessage, bool) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, false
+	}
+	all := map[string]json.RawMessage{}
+	for dec.More() {
+		t, err := dec.Token()
+		name, ok := t.(string)
+		if err != nil || !ok || all[name] != nil {
+			return nil, false
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return nil, false
+		}
+		all[name] = value
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, false
+	}
+	_, err := dec.Token()
+	return all, err == io.EOF
+}
+
 // Verify says whether the record follows before, nil for the first, and is within the caps of
 // the agreement: it must begin when the last one ended, no total and no day may go back, and
-// the counters of a day must be what the totals grew by. It verifies both signatures. before
-// must have been verified.
+// the counters of a day must be what the totals grew by. Until is in Day, or the midnight that
+// ends it. Of what was evaluated since the last record only so much may be of other days as one day has
+// room for, and nothing if the record began in Day: a record is to be closed at least once
+// a day. What is enrolled ahead of the agreement is in records from and until ValidFrom, or in the first. The first begins on the day of ValidFrom or later, none ends more than a day after
+// ValidUntil, and Epoch is one of the agreement. It verifies both signatures. before must have been verified.
 //
 // Errors are [*Error]: [ErrAgreement], [ErrPeer] for a signature, [ErrOrder] for what does not
 // follow, [ErrRecord] for counters that cannot be, [ErrLimit] for a cap.
@@ -245,7 +288,13 @@ func (r *SessionRecord) Verify(a *Agreement, before *SessionRecord) error {
 			return &Error{Code: ErrPeer, cause: fmt.Errorf("the signature of the %s", role)}
 		}
 	}
-	first := SessionRecord{Until: r.From, Day: min(a.ValidFrom.Unix()/secondsOfDay, r.Day)}
+	firstDay := a.ValidFrom.Unix() / secondsOfDay
+	if r.From.Unix()/secondsOfDay < firstDay || r.Until.After(a.ValidUntil.Add(secondsOfDay*time.Second)) ||
+		!a.EpochStart(r.Epoch).Before(a.ValidUntil) {
+		return &Error{Code: ErrRecord, cause: errors.New("it is not of the time of the agreement")}
+	}
+	// A base, and accounts, may be enrolled ahead of the agreement.
+	first := SessionRecord{Until: r.From, Day: min(firstDay, r.Day) - 1}
 	if before == nil {
 		before = &first
 	} else if r.Previous != before.Hash() {
@@ -264,7 +313,8 @@ const secondsOfDay = 24 * 60 * 60
 
 // grows says whether nothing goes back and what is said twice agrees.
 func (r *SessionRecord) grows(a *Agreement, before *SessionRecord) bool {
-	ok := r.Epoch >= before.Epoch && r.Day >= before.Day && !r.Until.Before(r.From) && r.Day <= r.Until.Unix()/secondsOfDay &&
+	ok := r.Epoch >= before.Epoch && r.Day >= before.Day && !r.Until.Before(r.From) &&
+		r.Until.Unix() >= r.Day*secondsOfDay && r.Until.Unix() <= max((r.Day+1)*secondsOfDay, a.ValidFrom.Unix()) &&
 		// A base is enrolled in the epoch before at the earliest.
 		(r.Epoch == 0 || !a.EpochStart(r.Epoch-1).After(r.Until)) &&
 		r.Evaluated >= before.Evaluated && r.Requests >= before.Requests && r.Refused >= before.Refused && r.Batches >= before.Batches &&
@@ -276,7 +326,8 @@ func (r *SessionRecord) grows(a *Agreement, before *SessionRecord) bool {
 		return false
 	}
 	if r.Day > before.Day {
-		return r.Evaluated-before.Evaluated >= r.EvaluatedDay
+		grown := r.Evaluated - before.Evaluated
+		return grown == r.EvaluatedDay || grown > r.EvaluatedDay && (r.From.Unix() < r.Day*secondsOfDay || !r.From.After(a.ValidFrom))
 	}
 	return r.SpentDay >= before.SpentDay && r.SignalsDay >= before.SignalsDay && r.EvaluatedDay >= before.EvaluatedDay &&
 		r.Evaluated-before.Evaluated == r.EvaluatedDay-before.EvaluatedDay
@@ -299,9 +350,13 @@ func (r *SessionRecord) within(a *Agreement, before *SessionRecord) error {
 		}
 	}
 	if r.Day > before.Day {
-		// In what was left of the last record's day, and in the whole days between.
+		// In what was left of the last record's day. Of whole days between no record tells how
+		// much was of which: all of them together have the room of one, as if but one was in use.
 		elsewhere := r.Evaluated - before.Evaluated - r.EvaluatedDay
-		room := max(caps.AdditionsPerDay*(r.Day-before.Day)-int64(before.EvaluatedDay), 0)
+		room := caps.AdditionsPerDay
+		if r.Day == before.Day+1 {
+			room = max(room-int64(before.EvaluatedDay), 0)
+		}
 		if elsewhere > uint64(room) {
 			return limit("AdditionsPerDay", int64(min(elsewhere, maxLimit+1)), min(room, maxLimit))
 		}

@@ -2,6 +2,7 @@ package linkage_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,30 @@ func TestSessionRecordsVerify(t *testing.T) {
 	require.Equal(t, unsigned, back)
 }
 
+// What is enrolled ahead of an agreement that begins at noon is in records that last no time, and what
+// was not recorded by then in the first that does.
+func TestSessionRecordsAhead(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	day := noon.Unix() / 86400
+	p := linkagetest.NewParties(func(a *linkage.Agreement) { a.ValidFrom, a.Limits.AdditionsPerDay = noon, 50 })
+	var before *linkage.SessionRecord
+	for i, r := range []*linkage.SessionRecord{
+		{Day: day - 3, From: noon, Until: noon, BaseSpent: 7},
+		{Day: day - 1, From: noon, Until: noon, BaseSpent: 9, Evaluated: 20, EvaluatedDay: 20, SpentDay: 20},
+		{Day: day, From: noon, Until: noon.Add(time.Hour), BaseSpent: 9, Evaluated: 60, EvaluatedDay: 10, SpentDay: 10},
+		{Day: day, From: noon.Add(time.Hour), Until: noon.Add(2 * time.Hour), BaseSpent: 9, Evaluated: 61, EvaluatedDay: 11, SpentDay: 11},
+	} {
+		r.Agreement, r.Sequence = p.Agreement.Digest(), uint64(i+1)
+		if before != nil {
+			r.Previous = before.Hash()
+		}
+		require.NoError(t, r.Sign(p.Agreement, linkage.Transmitter, p.Transmitter))
+		require.NoError(t, r.Sign(p.Agreement, linkage.Receiver, p.Receiver))
+		require.NoError(t, r.Verify(p.Agreement, before), i)
+		before = r
+	}
+}
+
 // A record that says too much, or takes something back, is refused though both have signed it.
 func TestSessionRecordsRefused(t *testing.T) {
 	p := recordParties()
@@ -100,7 +125,29 @@ func TestSessionRecordsRefused(t *testing.T) {
 		// The day before had room for 40 more.
 		"hidden between days": {func(r *linkage.SessionRecord) { r.Evaluated = 10 + 15 + 41 }, 1, linkage.ErrLimit},
 		"all between days":    {func(r *linkage.SessionRecord) { r.Evaluated = 10 + 15 + 40 }, 1, 0},
-		"time of no use":      {func(r *linkage.SessionRecord) { r.Until = r.Until.Add(time.Millisecond) }, 1, linkage.ErrRecord},
+
+		"ends in the next day": {func(r *linkage.SessionRecord) { r.Until = r.Until.Add(12*time.Hour + time.Second) }, 1, linkage.ErrRecord},
+		"ends at midnight":     {func(r *linkage.SessionRecord) { r.Until = r.Until.Add(12 * time.Hour) }, 1, 0},
+		"before the agreement": {func(r *linkage.SessionRecord) { r.From = p.Agreement.ValidFrom.AddDate(0, 0, -1) }, 0, linkage.ErrRecord},
+		"from the beginning":   {func(r *linkage.SessionRecord) { r.From = p.Agreement.ValidFrom }, 0, 0},
+		"after the agreement": {func(r *linkage.SessionRecord) {
+			r.Until = p.Agreement.ValidUntil.AddDate(0, 0, 1).Add(time.Second)
+			r.Day = r.Until.Unix() / 86400
+		}, 1, linkage.ErrRecord},
+		"epoch after the agreement": {func(r *linkage.SessionRecord) {
+			r.Epoch, r.Until = uint32(p.Agreement.ValidUntil.Unix()-p.Agreement.ValidFrom.Unix())/86400/uint32(p.Agreement.EpochDays)+1, p.Agreement.ValidUntil
+			r.Day = r.Until.Unix() / 86400
+		}, 1, linkage.ErrRecord},
+		// From began in Day: nothing can be of another.
+		"hidden before the first": {func(r *linkage.SessionRecord) { r.Evaluated++ }, 0, linkage.ErrRecord},
+		"smeared over a month": {func(r *linkage.SessionRecord) {
+			r.Day, r.Until, r.EvaluatedDay, r.SpentDay = r.Day+28, r.Until.AddDate(0, 0, 28), 0, 0
+			r.Epoch, r.Evaluated = r.Epoch+1, 10+51
+		}, 1, linkage.ErrLimit},
+		"a month's rest": {func(r *linkage.SessionRecord) {
+			r.Day, r.Until, r.Epoch = r.Day+28, r.Until.AddDate(0, 0, 28), r.Epoch+1
+		}, 1, 0},
+		"time of no use": {func(r *linkage.SessionRecord) { r.Until = r.Until.Add(time.Millisecond) }, 1, linkage.ErrRecord},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := statements(t, p)
@@ -171,8 +218,14 @@ func TestSessionRecordJSONIsStrict(t *testing.T) {
 		"no version":      {func(m map[string]any) { delete(m, "version") }, linkage.ErrFrame},
 		"short hash":      {func(m map[string]any) { m["previous"] = "AAAA" }, linkage.ErrFrame},
 		"negative":        {func(m map[string]any) { m["evaluated"] = -1 }, linkage.ErrFrame},
+		"day of no time":  {func(m map[string]any) { m["day"] = int64(1) << 61 }, linkage.ErrFrame},
 		"negative day":    {func(m map[string]any) { m["day"] = -1 }, linkage.ErrFrame},
 		"half a second":   {func(m map[string]any) { m["from"] = "2026-11-23T00:00:00.5Z" }, linkage.ErrFrame},
+		"other spelling":  {func(m map[string]any) { m["Epoch"] = m["epoch"]; delete(m, "epoch") }, linkage.ErrFrame},
+		"both spellings":  {func(m map[string]any) { m["EPOCH"] = m["epoch"] }, linkage.ErrFrame},
+		"one missing":     {func(m map[string]any) { delete(m, "refused") }, linkage.ErrFrame},
+		"no signature":    {func(m map[string]any) { delete(m, "receiver_signature") }, linkage.ErrFrame},
+		"null":            {func(m map[string]any) { m["refused"] = nil }, linkage.ErrFrame},
 		"short signature": {func(m map[string]any) { m["receiver_signature"] = "AAAA" }, linkage.ErrFrame},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,4 +239,13 @@ func TestSessionRecordJSONIsStrict(t *testing.T) {
 			require.Zero(t, r)
 		})
 	}
+	var r linkage.SessionRecord
+	for _, bad := range []string{
+		strings.Replace(string(good), `"sequence":1`, `"sequence":1,"sequence":1`, 1),
+		strings.Replace(string(good), `"sequence":1`, `"sequence":9,"\u0073equence":1`, 1),
+		string(good) + "{}", string(good[:len(good)-1]), "[]", "null", "",
+	} {
+		require.ErrorIs(t, r.UnmarshalJSON([]byte(bad)), linkage.ErrFrame, bad)
+	}
+	require.NoError(t, r.UnmarshalJSON(good))
 }

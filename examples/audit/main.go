@@ -6,11 +6,17 @@
 //
 // Each record must be signed by both, follow the one before and stay within the caps. At the
 // first that does not, the program says which and why, and ends with 1. With -json it prints an
-// object instead, with what was verified up to there: records, days, evaluated, ok.
+// object instead, with what was verified up to there: agreement, from, until, records, days, evaluated, ok.
+//
+// The keys are those in the agreement, so whoever gives you that gives you all: compare its digest, which
+// is printed, with one that you have from each party, or give it as -digest. What passes is the joint
+// word of both for the period that is printed. Records after it may have been kept back, and two who
+// collude can sign anything: see linkage.SessionRecord.
 package main
 
 import (
 	"bufio"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -18,6 +24,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/hueandcry/hueandcry/linkage"
 )
@@ -36,6 +43,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	file := flags.String("agreement", "", "the `file` of the signed agreement, JSON")
+	digest := flags.String("digest", "", "the agreement's digest, 64 hexadecimal digits, that it must have")
 	asJSON := flags.Bool("json", false, "print one JSON object on standard output")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -47,7 +55,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "audit: give -agreement FILE and the records on standard input")
 		return exitUsage
 	}
-	result, err := audit(*file, stdin)
+	result, err := audit(*file, *digest, stdin)
 	if err != nil {
 		fmt.Fprintln(stderr, "audit: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
@@ -57,6 +65,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return exitFailure
 		}
 	} else if err == nil {
+		fmt.Fprintf(stdout, "agreement %s\nfrom %s until %s\n", result.Agreement, result.From.Format(time.RFC3339), result.Until.Format(time.RFC3339))
 		fmt.Fprintf(stdout, "%d records over %d days, %d identifiers evaluated one by one: both signatures, the chain and every cap hold\n",
 			result.Records, result.Days, result.Evaluated)
 	}
@@ -68,17 +77,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // result is what has been verified.
 type result struct {
-	Records   int    `json:"records"`
-	Days      int    `json:"days"` // on which a record ends its count
-	Evaluated uint64 `json:"evaluated"`
-	OK        bool   `json:"ok"`
+	Agreement string    `json:"agreement,omitempty"` // its digest
+	From      time.Time `json:"from,omitzero"`
+	Until     time.Time `json:"until,omitzero"`
+	Records   int       `json:"records"`
+	Days      int       `json:"days"` // on which a record ends its count
+	Evaluated uint64    `json:"evaluated"`
+	OK        bool      `json:"ok"`
 }
 
 // maxLine is the longest line that is read, in bytes: a record has about 900.
 const maxLine = 64 << 10
 
 // audit verifies all records and gives what it has verified up to an error.
-func audit(file string, records io.Reader) (result, error) {
+func audit(file, digest string, records io.Reader) (result, error) {
 	form, err := os.ReadFile(file)
 	if err != nil {
 		return result{}, err
@@ -90,7 +102,11 @@ func audit(file string, records io.Reader) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	var done result
+	own := agreement.Digest()
+	done := result{Agreement: hex.EncodeToString(own[:])}
+	if digest != "" && !strings.EqualFold(digest, done.Agreement) {
+		return done, fmt.Errorf("the agreement is another: its digest is %s", done.Agreement)
+	}
 	var last *linkage.SessionRecord
 	lines := bufio.NewScanner(records)
 	lines.Buffer(nil, maxLine)
@@ -106,7 +122,10 @@ func audit(file string, records io.Reader) (result, error) {
 		if last == nil || record.Day != last.Day {
 			done.Days++
 		}
-		done.Evaluated = record.Evaluated
+		if last == nil {
+			done.From = record.From
+		}
+		done.Until, done.Evaluated = record.Until, record.Evaluated
 		last = record
 	}
 	if err := lines.Err(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,11 +50,20 @@ func TestAuditPasses(t *testing.T) {
 	agreement, lines := export(t, 30, unchanged)
 	var out, errs bytes.Buffer
 	require.Equal(t, exitOK, run([]string{"-agreement", agreement, "-json"}, strings.NewReader(strings.Join(lines, "\n")+"\n"), &out, &errs), errs.String())
-	require.JSONEq(t, `{"records":30,"days":30,"evaluated":1800,"ok":true}`, out.String())
+	form, err := os.ReadFile(agreement)
+	require.NoError(t, err)
+	a, err := linkage.ParseAgreement(form)
+	require.NoError(t, err)
+	digest := fmt.Sprintf("%x", a.Digest())
+	require.JSONEq(t, `{"agreement":"`+digest+`","from":"2026-11-23T00:00:00Z","until":"2026-12-23T00:00:00Z","records":30,"days":30,"evaluated":1800,"ok":true}`, out.String())
 	require.Empty(t, errs.String())
 	out.Reset()
-	require.Equal(t, exitOK, run([]string{"-agreement", agreement}, strings.NewReader(strings.Join(lines, "\n")), &out, &errs))
-	require.Equal(t, "30 records over 30 days, 1800 identifiers evaluated one by one: both signatures, the chain and every cap hold\n", out.String())
+	require.Equal(t, exitOK, run([]string{"-agreement", agreement, "-digest", strings.ToUpper(digest)}, strings.NewReader(strings.Join(lines, "\n")), &out, &errs))
+	require.Equal(t, "agreement "+digest+"\nfrom 2026-11-23T00:00:00Z until 2026-12-23T00:00:00Z\n30 records over 30 days, 1800 identifiers evaluated one by one: both signatures, the chain and every cap hold\n", out.String())
+	out.Reset()
+	require.Equal(t, exitFailure, run([]string{"-agreement", agreement, "-digest", digest[:63] + "x"}, strings.NewReader(strings.Join(lines, "\n")), &out, &errs))
+	require.Equal(t, "audit: the agreement is another: its digest is "+digest+"\n", errs.String())
+	require.Empty(t, out.String())
 }
 
 // Whatever is wrong, the audit ends with one line that says where.

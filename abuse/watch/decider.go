@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -286,7 +285,7 @@ func (d *Decider) settle(w abuse.Writer, l *ledger, account string, holdings []a
 
 // record writes the decision and its events.
 func (d *Decider) record(w abuse.Writer, account string, matches []*match, now time.Time, v *verdict) error {
-	body, err := json.Marshal(v.decision)
+	body, err := v.decision.MarshalJSON() // json.Marshal would go over it again
 	if err != nil {
 		return fmt.Errorf("watch: a decision cannot be written: %w", err)
 	}

@@ -51,9 +51,6 @@ func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration)
 	if err != nil || at.final {
 		return err
 	}
-	if _, err := c.sweep(ctx, r.cfg.Store, func(cursor) error { return nil }); err != nil && !errors.Is(err, errCursor) {
-		return err
-	}
 	latest, err := r.cfg.Partner.Latest(ctx, c.feed, at.at.batch, wait)
 	if errors.Is(err, FeedEnded) {
 		return r.ended(ctx, c, err)
@@ -64,6 +61,14 @@ func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration)
 	if latest < at.at.batch {
 		r.tel.alarm(ctx, AlarmFeedStalled, r.cfg.Clock(), int64(at.at.batch))
 		return errBatch
+	}
+	if latest == at.at.batch {
+		// So that there is little to sweep when something comes.
+		_, err := c.sweep(ctx, r.cfg.Store, func(cursor) error { return nil })
+		if errors.Is(err, errCursor) {
+			err = nil
+		}
+		return err
 	}
 	for at.at.batch < latest {
 		if err := r.next(ctx, c, at); err != nil && !errors.Is(err, errCursor) {

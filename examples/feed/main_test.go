@@ -46,7 +46,7 @@ func TestMonth(t *testing.T) {
 			if testing.Short() {
 				days = "8"
 			}
-			r := object(t, "-days", days, "-accounts", "2000", "-signals", "60", "-signups", "12", "-overlap", "0.3", "-epoch-days", "11",
+			r := object(t, "-days", days, "-accounts", "2000", "-signals", "40", "-signups", "8", "-overlap", "0.3", "-epoch-days", "11",
 				"-restarts", "8", "-protocol", protocol, "-seed", "7")
 			require.Equal(t, r.Days, r.Equal)
 			require.Zero(t, r.Violations)
@@ -63,7 +63,7 @@ func TestMonth(t *testing.T) {
 // A signal costs 250 bytes at most, padding and heads and all.
 func TestBytesOfASignal(t *testing.T) {
 	t.Parallel()
-	r := object(t, "-days", "2", "-accounts", "100", "-signals", "2000", "-signups", "0", "-restarts", "0")
+	r := object(t, "-days", "1", "-accounts", "100", "-signals", "1000", "-signups", "0", "-restarts", "0")
 	require.LessOrEqual(t, r.BytesPerSignal, 250.0)
 	require.Greater(t, r.BytesPerSignal, 100.0)
 }

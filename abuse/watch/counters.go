@@ -102,6 +102,9 @@ func (t *Transmitter) CloseRecord(ctx context.Context) error {
 // draftRecord says what the counters are; nil if they are as they were in the last record.
 func (t *Transmitter) draftRecord(ctx context.Context) (next *linkage.SessionRecord, err error) {
 	now := wholeSecond(t.now(ctx))
+	if end := t.cfg.Agreement.ValidUntil.Add(24 * time.Hour); now.After(end) {
+		now = end // beyond which no record verifies, and nothing is served
+	}
 	err = t.cfg.Store.View(ctx, func(r abuse.Reader) error {
 		var c [6]counter
 		for i, name := range []string{countRecords, countEvaluated, countRequests, countRefused, countBatches, budgetAdditions} {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -87,6 +88,13 @@ func (c *batchCache) get(feed linkage.FeedID, number uint64) (b cachedBatch, ok 
 		}
 	}
 	return b, false
+}
+
+// forget drops the batches of a feed that has ended.
+func (c *batchCache) forget(feed linkage.FeedID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = slices.DeleteFunc(c.last, func(b cachedBatch) bool { return b.feed == feed })
 }
 
 func (c *batchCache) put(b cachedBatch) {

@@ -83,7 +83,8 @@ type TransmitterConfig struct {
 	Signer    crypto.Signer // of the agreement's transmitter key
 	Store     abuse.Store   // closed by the caller, after the transmitter
 	Vault     *Vault
-	// Identifiers gives those of an account of this service; ErrGone if it is no more.
+	// Identifiers gives those of an account of this service; ErrGone if it is no more. Like OptOut
+	// it is called by several goroutines at once.
 	Identifiers func(ctx context.Context, account string) ([]hashing.Identifier, error)
 	OptOut      linkage.OptOutRegister
 	// Cadence is how often a batch is published, with news or without; zero means 15

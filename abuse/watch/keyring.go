@@ -235,6 +235,7 @@ func (t *Transmitter) dropBefore(ctx context.Context, epoch uint32) error {
 			delete(t.feeds, h.feed)
 		}
 		t.mu.Unlock()
+		t.batches.forget(h.feed)
 		if err := t.cfg.Vault.Erase(t.feedName(h.feed)); err != nil {
 			return err
 		}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
@@ -253,33 +256,49 @@ func (t *Transmitter) fill(ctx context.Context, f *openFeed) error {
 		if err != nil || h.opened || h.ending {
 			return err
 		}
-		abouts := map[uuid.UUID][]byte{}
-		now := t.now(ctx)
-		for _, row := range rows {
-			s, err := parseSignalRow(row.Value)
-			if err != nil {
-				return err
-			}
-			if s.retracted || !s.until.After(now) {
-				continue
-			}
-			id := uuid.UUID(row.Key[17:])
-			ids, err := t.whom(ctx, s.account)
-			var unfit *abuse.Error
-			if errors.Is(err, ErrGone) || errors.Is(err, ErrOptedOut) || errors.As(err, &unfit) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if abouts[id], err = f.about(id, ids); err != nil {
-				return err
-			}
+		abouts, err := t.abouts(ctx, f, rows)
+		if err != nil {
+			return err
 		}
 		if err := t.take(ctx, f, h.snapshot, rows, abouts); err != nil {
 			return err
 		}
 	}
+}
+
+// abouts evaluates the identifiers of a run of signals, those that are still to be said.
+func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row) (map[uuid.UUID][]byte, error) {
+	now := t.now(ctx)
+	var mu sync.Mutex
+	out := map[uuid.UUID][]byte{}
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for _, row := range rows {
+		s, err := parseSignalRow(row.Value)
+		if err != nil {
+			return nil, errors.Join(err, workers.Wait())
+		}
+		if s.retracted || !s.until.After(now) {
+			continue
+		}
+		id := uuid.UUID(row.Key[17:])
+		workers.Go(func() error {
+			ids, err := t.whom(ctx, s.account)
+			var unfit *abuse.Error
+			if errors.Is(err, ErrGone) || errors.Is(err, ErrOptedOut) || errors.As(err, &unfit) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			about, err := f.about(id, ids)
+			mu.Lock()
+			defer mu.Unlock()
+			out[id] = about
+			return err
+		})
+	}
+	return out, workers.Wait()
 }
 
 // take writes a run of signals into a feed that has come to the signal before.

@@ -216,6 +216,8 @@ func TestEpochs(t *testing.T) {
 	require.NoError(t, tr.Cut(ctx))
 	_, err = c.Latest(ctx, feed, 0, 0)
 	require.ErrorIs(t, err, FeedEnded)
+	_, err = c.Batch(ctx, feed, 1, false)
+	require.ErrorIs(t, err, FeedEnded)
 	_, err = c.Opening(ctx, 0)
 	require.ErrorIs(t, err, EpochClosed)
 	names, err := tr.cfg.Vault.Names("")

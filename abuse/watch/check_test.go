@@ -214,3 +214,63 @@ func TestLogsSayNothing(t *testing.T) {
 		require.NotContains(t, log.String(), word)
 	}
 }
+
+// Two processes on one store: each record is taken in once, each change decided on once, and what one
+// of them enrols the other finds.
+func TestTwoProcesses(t *testing.T) {
+	for _, protocol := range []string{linkage.ProtocolEC, linkage.ProtocolVOLE} {
+		w := newTown(t, protocol, func(w *town) { w.stretch = 3 })
+		require.NoError(t, w.base(0))
+		first, decider := w.rec, w.decider
+		w.startReceiver()
+		var mu sync.Mutex
+		for _, d := range []*Decider{decider, w.decider} {
+			d.cfg.Deliver = func(ctx context.Context, e Event) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return w.handed.deliver(ctx, e)
+			}
+		}
+		for round := range 6 {
+			for n := range 12 {
+				w.report(100*round+n, 1, ids(t, 6*round+n))
+			}
+			require.NoError(t, w.tr.Cut(t.Context()))
+			var all sync.WaitGroup
+			for i, r := range []*Receiver{first, w.rec} {
+				all.Go(func() {
+					for n := range 6 {
+						name := "p-" + string(rune('a'+i)) + string(rune('a'+round)) + string(rune('a'+n))
+						id := ids(t, 12*round+6*i+n)
+						w.people.put(name, id)
+						if _, err := r.Check(t.Context(), name, []hashing.Identifier{id}); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+				all.Go(func() {
+					if err := r.Follow(t.Context()); err != nil {
+						t.Error(err)
+					}
+					if _, err := []*Decider{decider, w.decider}[i].Step(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			w.settle()
+			w.check()
+		}
+		for account := range w.people.all {
+			all, err := w.decider.Decisions(t.Context(), account, 1000)
+			require.NoError(t, err)
+			decisions := map[string]bool{}
+			for _, id := range w.handed.order {
+				if e := w.handed.all[id]; e.Account == account {
+					decisions[e.Decision.String()] = true
+				}
+			}
+			require.Len(t, all, len(decisions))
+		}
+	}
+}

@@ -222,6 +222,11 @@ func (r *Receiver) blinder(ctx context.Context, epoch uint32) (*linkage.Blinder,
 	if err != nil {
 		return nil, refused(err)
 	}
+	if err := r.pin(ctx, epoch, b.PublicKeyDigest()); errors.Is(err, ErrOtherKey) {
+		return nil, refused(err)
+	} else if err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for e := range r.blinders {

@@ -57,6 +57,7 @@ const (
 	AlarmFeedStalled     AlarmKind = "feed_stalled"     // the feed cannot be followed any further
 	AlarmSignalsOverCap  AlarmKind = "signals_over_cap" // more signals than a day may have; the rest waits
 	AlarmEpochDue        AlarmKind = "epoch_due"        // the next epoch's base is to be enrolled
+	AlarmOtherKey        AlarmKind = "other_key"        // the partner answers or publishes under another key than before in this epoch
 )
 
 // Alarm is something that a person should look at. Nothing in it names a subject.

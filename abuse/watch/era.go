@@ -139,6 +139,16 @@ func cursorOf(r abuse.Reader, era uint64) (c cursor, ok bool, err error) {
 	return c, err == nil, err
 }
 
+// claims gives how many records of a batch say something: a retraction is free, so that none has to wait.
+func claims(b *linkage.Batch) (n int) {
+	for i := range b.Len() {
+		if b.Record(i).Operation() != linkage.Retract {
+			n++
+		}
+	}
+	return n
+}
+
 // admit counts a batch that is begun against what the agreement allows. The opening snapshot
 // repeats what was said on other days: it counts against Records, all else against the day.
 func (c *cursor) admit(a *linkage.Agreement, h linkage.BatchHeader, n int) bool {

@@ -169,6 +169,9 @@ func (r *Receiver) fetch(ctx context.Context, c *course, at cursor) (*linkage.Ba
 			err = b.Follows(c.feed, at.at.batch, at.digest, at.time)
 		}
 		if err == nil {
+			if err := r.pin(ctx, c.epoch, b.Header().LiveKey); err != nil {
+				return nil, 0, err
+			}
 			return b, len(data), nil
 		}
 		r.tel.log.WarnContext(ctx, "hueandcry.follow", slog.String("error", err.Error()), slog.Uint64("batch", at.at.batch+1))

@@ -68,7 +68,7 @@ func (t *intake) begin(ctx context.Context) (position, error) {
 		switch {
 		case c.at.batch+1 != t.head.Number:
 			return errCursor
-		case !c.admit(t.r.cfg.Agreement, t.head, t.b.Len()):
+		case !c.admit(t.r.cfg.Agreement, t.head, claims(t.b)):
 			return errOverCap
 		}
 		return nil
@@ -327,7 +327,7 @@ func (t *intake) advance(c *cursor, to int) {
 	if to < t.b.Len() {
 		return
 	}
-	c.admit(t.r.cfg.Agreement, t.head, t.b.Len())
+	c.admit(t.r.cfg.Agreement, t.head, claims(t.b))
 	c.at = position{batch: t.head.Number}
 	c.digest, c.time = t.b.Digest(), t.head.Time
 	c.complete, c.final = t.head.Complete, t.head.Final

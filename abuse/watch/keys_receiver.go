@@ -16,6 +16,7 @@ import (
 //	generations  link ‖ 0 ‖ BE64 number -> era (era.go)
 //	             link ‖ 1 ‖ BE64 number ‖ BE64 batch ‖ BE32 record ‖ BE32 mark ‖ slot ‖ keyed tag -> nothing: the log
 //	             zeros ‖ 2 -> BE64 the next number
+//	             link ‖ 4 ‖ BE32 epoch -> digest of the partner's live key (pin.go)
 //	             zeros ‖ 3 ‖ BE64 generation ‖ BE32 n -> version ‖ heads of the base's keyed tags (filter.go)
 //	enrolments   BE64 generation ‖ keyed tag ‖ BE32 page -> list (pages.go) of account, kind, place, nth, value
 //	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth
@@ -38,6 +39,7 @@ const (
 	logRow        = 1
 	nextNumberRow = 2
 	headsRow      = 3
+	liveKeyRow    = 4
 )
 
 func accountKey(account string) []byte {
@@ -68,6 +70,10 @@ func logKey(link uuid.UUID, number uint64, at position, mark uint32) []byte {
 	b := append(append(make([]byte, 0, 58), link[:]...), logRow)
 	b = binary.BigEndian.AppendUint64(b, number)
 	return binary.BigEndian.AppendUint32(at.append(b), mark)
+}
+
+func liveKeyKey(link uuid.UUID, epoch uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(append(make([]byte, 0, 21), link[:]...), liveKeyRow), epoch)
 }
 
 // nextNumberKey is one for all links: generations of all of them lie in one table.

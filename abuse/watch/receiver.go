@@ -68,6 +68,7 @@ type Receiver struct {
 	mu        sync.Mutex
 	courses   map[uint64]*course          // by number of the era
 	blinders  map[uint32]*linkage.Blinder // by epoch
+	pinned    map[uint32][32]byte         // the partner's live keys, by epoch
 }
 
 // course is an era as this process has it in memory.
@@ -118,7 +119,7 @@ func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	}
 	r := &Receiver{
 		cfg: cfg, link: cfg.Agreement.ID, tel: cfg.Observe.telemetry(cfg.Agreement.ID, linkage.Receiver),
-		courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{},
+		courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{},
 	}
 	if err := r.clean(ctx); err != nil {
 		return nil, err

@@ -154,6 +154,9 @@ func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, 
 		}); err != nil {
 			return nil, 0, position{}, 0, err
 		}
+		if value == nil {
+			return nil, 0, position{}, 0, errCursor // the era has been dropped
+		}
 		record, identifier, err := s.pick(key, value, where&0xffff, k.Tag)
 		if err != nil {
 			return nil, 0, position{}, 0, err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -57,13 +56,11 @@ const cuts = 4
 
 // live lives the days.
 func live(ctx context.Context, o *options, progress io.Writer) (res *results, err error) {
-	dir := o.dir
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "feed"); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	dir, err := os.MkdirTemp("", "feed")
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s := newStory(o, dir, progress)
 	defer func() { err = errors.Join(err, s.transmitter.stop(ctx), s.receiver.stop(ctx)) }()
 	if err := s.begin(ctx); err != nil {
@@ -88,9 +85,6 @@ func newStory(o *options, dir string, progress io.Writer) *story {
 		return p
 	}
 	s.transmitter, s.receiver = of(roleTransmitter, o.transmitterStore), of(roleReceiver, o.store)
-	if o.processes {
-		_ = os.MkdirAll(filepath.Join(dir), 0o700) // starting says what is wrong with it
-	}
 	return s
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/abuse/watch"
 	"github.com/hueandcry/hueandcry/hashing"
@@ -65,19 +67,20 @@ func (t *transmitter) do(ctx context.Context, r request) (reply, error) {
 	case "address":
 		return reply{Address: "https://" + t.listen.Addr().String()}, nil
 	case "say":
+		// Those who find abuse are many, and do not wait for each other; the store commits together
+		// what comes at one time.
+		all, ctx := errgroup.WithContext(ctx)
+		all.SetLimit(32)
 		for i := range r.Say {
 			s := &r.Say[i]
-			var err error
-			if s.Retract {
-				err = t.watch.Retract(ctx, s.id())
-			} else {
-				err = t.watch.Report(ctx, fmt.Sprint("t", s.About), s.form())
-			}
-			if err != nil {
-				return reply{}, err
-			}
+			all.Go(func() error {
+				if s.Retract {
+					return t.watch.Retract(ctx, s.id())
+				}
+				return t.watch.Report(ctx, fmt.Sprint("t", s.About), s.form())
+			})
 		}
-		return reply{}, nil
+		return reply{}, all.Wait()
 	case "cut":
 		return reply{}, t.watch.Cut(ctx)
 	}

@@ -83,22 +83,23 @@ const elsewhere = 100_000_000
 func phone(person int) (hashing.Identifier, error) {
 	id, err := hashing.ParsePhone(number(person), "")
 	if err != nil { // of some there are too few digits that differ
-		prefix := "+336"
-		if person >= elsewhere {
-			prefix, person = "+337", person-elsewhere
-		}
-		id, err = hashing.ParsePhone(fmt.Sprintf("+447%s%08d", prefix[3:], (person*32452843+27182818)%elsewhere), "")
+		prefix, n := line(person)
+		id, err = hashing.ParsePhone(fmt.Sprintf("+44%s%08d", prefix, (n*32452843+27182818)%elsewhere), "")
 	}
 	return id, err
 }
 
 // number is the telephone number of nearly all.
 func number(person int) string {
-	prefix := "+336"
+	prefix, n := line(person)
+	return fmt.Sprintf("+33%s%08d", prefix[1:], (n*67280421+31415926)%elsewhere)
+}
+
+func line(person int) (prefix string, n int) {
 	if person >= elsewhere {
-		prefix, person = "+337", person-elsewhere
+		return "77", person - elsewhere
 	}
-	return fmt.Sprintf("%s%08d", prefix, (person*67280421+31415926)%elsewhere)
+	return "76", person
 }
 
 func person(account string) (int, bool) {

@@ -57,9 +57,12 @@ func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage
 // again when the era is there.
 func (r *Receiver) build(ctx context.Context, epoch uint32, slots int) (e era, keys []hashing.Key, err error) {
 	err = r.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
-		e, err = newEra(w, r.link, epoch, slots)
-		return err
+		if e, err = newEra(w, r.link, epoch, slots); err != nil {
+			return err
+		}
+		return w.Delete(abuse.Generations, liveKeyKey(r.link, epoch))
 	})
+	r.unpin(epoch)
 	for slot := 0; slot < slots && err == nil; slot++ {
 		key := hashing.NewKey()
 		keys = append(keys, key)

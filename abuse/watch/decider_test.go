@@ -282,6 +282,7 @@ func stories(r *rand.Rand, n int) (all []story) {
 		}
 		all = append(all, s)
 	}
+	all[0].retract, all[0].places, all[0].wait = false, []int{0}, 0 // so that there is something to tell
 	return all
 }
 

@@ -3,25 +3,19 @@ package watch
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"time"
+	"sync"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-const batchTries = 3
-
-// errBatch says that the partner does not give the batch that is due, or gives a damaged one.
-var errBatch = errors.New("watch: the feed cannot be followed: its next batch is missing or damaged")
-
 // Follow takes in what there is of the feeds, and returns. It is safe to call at any time, also in
-// several processes: each record is taken in once. What it does and when does not depend on whether
-// anything matches. Errors are the partner's, the store's, or say that the feed cannot be followed
-// any further, for which there is an alarm too; what was taken in stays so, and the next call goes on.
-func (r *Receiver) Follow(ctx context.Context) error { return r.follow(ctx, 0) }
-
-func (r *Receiver) follow(ctx context.Context, wait time.Duration) error {
+// several processes: each record is taken in once. When it asks the partner for what does not depend on
+// whether anything matches, as long as intake is no more than a few batches behind; how long it takes
+// does, so that whoever calls it again and again does so at times of its own, as [Receiver.Run] does.
+// Errors are the partner's, the store's, or say that the feed cannot be followed any further, for which
+// there is an alarm too; what was taken in stays so, and the next call goes on.
+func (r *Receiver) Follow(ctx context.Context) error {
 	r.following.Lock()
 	defer r.following.Unlock()
 	ctx, span := r.tel.span(ctx, "hueandcry.follow")
@@ -30,60 +24,113 @@ func (r *Receiver) follow(ctx context.Context, wait time.Duration) error {
 	if err != nil {
 		return err
 	}
-	var failed []error
-	for i, c := range active {
-		last := i == len(active)-1
-		if !last {
-			failed = append(failed, r.followOne(ctx, c, 0))
-		} else {
-			failed = append(failed, r.followOne(ctx, c, wait))
+	var all []*fetch
+	for _, c := range active { // where they are, before the partner is asked for anything
+		at, ok, err := r.where(ctx, c)
+		if err != nil {
+			return err
 		}
+		if !ok || at.final {
+			continue
+		}
+		f := &fetch{fetcher: fetcher{r: r, c: c, at: at}, queue: make(chan fetched, queueBatches)}
+		f.ctx, f.stop = context.WithCancel(ctx)
+		defer f.stop()
+		all = append(all, f)
 	}
+	var fetching sync.WaitGroup
+	fetching.Go(func() {
+		for _, f := range all {
+			f.err = f.poll(f.ctx, 0, giver(f.ctx, f.queue))
+			close(f.queue)
+		}
+	})
+	failed := make([]error, len(all))
+	for i, f := range all {
+		failed[i] = f.takeIn(ctx)
+	}
+	fetching.Wait()
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
 	return r.turn(ctx, active)
 }
 
-// followOne takes in what there is of one feed, after a wait for something if there is nothing.
-func (r *Receiver) followOne(ctx context.Context, c *course, wait time.Duration) error {
-	at, err := r.where(ctx, c)
-	if err != nil || at.final {
-		return err
-	}
-	latest, err := r.cfg.Partner.Latest(ctx, c.feed, at.at.batch, wait)
-	if errors.Is(err, FeedEnded) {
-		return r.ended(ctx, c, err)
-	}
-	if err != nil {
-		return err
-	}
-	if latest < at.at.batch {
-		r.tel.alarm(ctx, AlarmFeedStalled, r.cfg.Clock(), int64(at.at.batch))
-		return errBatch
-	}
-	if latest == at.at.batch {
-		// So that there is little to sweep when something comes.
-		_, err := c.sweep(ctx, r.cfg.Store, func(cursor) error { return nil })
-		if errors.Is(err, errCursor) {
-			err = nil
+// fetch is one feed in one call of Follow.
+type fetch struct {
+	fetcher
+	queue chan fetched
+	ctx   context.Context // of fetching; it ends when intake has failed
+	stop  context.CancelFunc
+	err   error // of fetching; to be read when the queue is closed
+}
+
+// takeIn takes in what is being fetched.
+func (f *fetch) takeIn(ctx context.Context) (err error) {
+	idle := true
+	for b := range f.queue {
+		idle = false
+		if err != nil {
+			continue
 		}
-		return err
+		if err = f.r.accept(ctx, f.c, b); err != nil {
+			f.stop()
+		}
 	}
-	for at.at.batch < latest {
-		if err := r.next(ctx, c, at); err != nil && !errors.Is(err, errCursor) {
+	switch {
+	case err != nil:
+		return err
+	case f.err != nil || !idle:
+		return f.err
+	}
+	return f.r.sweep(ctx, f.c)
+}
+
+// sweep leaves little to sweep for when something comes.
+func (r *Receiver) sweep(ctx context.Context, c *course) error {
+	_, err := c.sweep(ctx, r.cfg.Store, func(cursor) error { return nil })
+	if errors.Is(err, errCursor) {
+		return nil // it has retired
+	}
+	return err
+}
+
+// accept takes in what was fetched, unless another process has, or the era has retired.
+func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
+	ctx, span := r.tel.span(ctx, "hueandcry.advance")
+	defer span.End()
+	if f.ended != nil {
+		return r.ended(ctx, c, f.ended)
+	}
+	b, head := f.batch, f.batch.Header()
+	for {
+		at, ok, err := r.where(ctx, c)
+		if err != nil || !ok || at.at.batch >= head.Number {
 			return err
 		}
-		before := at.at
-		if at, err = r.where(ctx, c); err != nil {
+		// It follows what was fetched before; what was taken in may be something else.
+		if err := b.Follows(c.feed, at.at.batch, at.digest, at.time); err != nil {
+			r.tel.alarm(ctx, AlarmBatchDamaged, r.cfg.Clock(), int64(head.Number))
+			return errBatch
+		}
+		if err := r.pin(ctx, c.epoch, head.LiveKey); err != nil {
 			return err
 		}
-		if !before.before(at.at) {
-			return nil // it has retired
+		err = r.takeIn(ctx, c, b)
+		switch {
+		case errors.Is(err, errCursor):
+			continue // another process takes it in too
+		case errors.Is(err, errOverCap):
+			r.tel.alarm(ctx, AlarmPartnerOverCap, r.cfg.Clock(), int64(b.Len()))
+			return &RemoteLimitError{Records: b.Len()}
+		case err != nil:
+			return err
 		}
+		r.tel.batches.Add(ctx, 1, r.tel.set)
+		r.tel.bytes.Add(ctx, int64(f.size), r.tel.set)
+		r.tel.feedLag.Record(ctx, r.cfg.Clock().Sub(head.Time).Seconds(), r.tel.set)
+		return nil
 	}
-	r.tel.feedLag.Record(ctx, r.cfg.Clock().Sub(at.time).Seconds(), r.tel.set)
-	return nil
 }
 
 // ended takes note that the partner does not have the feed any more. What is known stays until another
@@ -113,32 +160,13 @@ func (r *Receiver) over(c *course) bool {
 	return !ok || now > c.epoch
 }
 
-func (r *Receiver) where(ctx context.Context, c *course) (at cursor, err error) {
+// where reads the cursor; of an era that has retired there is none.
+func (r *Receiver) where(ctx context.Context, c *course) (at cursor, ok bool, err error) {
 	err = r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
-		at, _, err = cursorOf(rd, c.number)
+		at, ok, err = cursorOf(rd, c.number)
 		return err
 	})
-	return at, err
-}
-
-// next takes in the batch after the cursor.
-func (r *Receiver) next(ctx context.Context, c *course, at cursor) error {
-	ctx, span := r.tel.span(ctx, "hueandcry.advance")
-	defer span.End()
-	b, size, err := r.fetch(ctx, c, at)
-	if err != nil {
-		return err
-	}
-	err = r.takeIn(ctx, c, b)
-	if errors.Is(err, errOverCap) {
-		r.tel.alarm(ctx, AlarmPartnerOverCap, r.cfg.Clock(), int64(b.Len()))
-		return &RemoteLimitError{Records: b.Len()}
-	}
-	if err == nil {
-		r.tel.batches.Add(ctx, 1, r.tel.set)
-		r.tel.bytes.Add(ctx, int64(size), r.tel.set)
-	}
-	return err
+	return at, ok, err
 }
 
 // RemoteLimitError says that the partner sends more signals than the agreement allows. Nothing of
@@ -152,31 +180,3 @@ func (e *RemoteLimitError) Error() string {
 
 // Unwrap gives linkage.ErrLimit.
 func (e *RemoteLimitError) Unwrap() error { return linkage.ErrLimit }
-
-// fetch gives the batch after the cursor. What is damaged, or another than the one that is due, is
-// fetched again past all caches: those are where old and mixed up answers come from.
-func (r *Receiver) fetch(ctx context.Context, c *course, at cursor) (*linkage.Batch, int, error) {
-	for try := range batchTries {
-		data, err := r.cfg.Partner.Batch(ctx, c.feed, at.at.batch+1, try > 0)
-		if err != nil {
-			return nil, 0, err
-		}
-		b, err := linkage.ParseBatch(r.cfg.Agreement, data)
-		if errors.Is(err, linkage.ErrVersion) {
-			return nil, 0, err // a newer partner: no try helps
-		}
-		if err == nil {
-			err = b.Follows(c.feed, at.at.batch, at.digest, at.time)
-		}
-		if err == nil {
-			if err := r.pin(ctx, c.epoch, b.Header().LiveKey); err != nil {
-				return nil, 0, err
-			}
-			return b, len(data), nil
-		}
-		r.tel.log.WarnContext(ctx, "hueandcry.follow", slog.String("error", err.Error()), slog.Uint64("batch", at.at.batch+1))
-		r.tel.alarm(ctx, AlarmBatchDamaged, r.cfg.Clock(), int64(at.at.batch+1))
-	}
-	r.tel.alarm(ctx, AlarmFeedStalled, r.cfg.Clock(), int64(at.at.batch+1))
-	return nil, 0, errBatch
-}

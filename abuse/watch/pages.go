@@ -3,7 +3,6 @@ package watch
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -63,87 +62,137 @@ func lists(r abuse.Reader, t abuse.Table, keys [][]byte) ([][][]byte, error) {
 	return out, nil
 }
 
-// addition is an item for a list. Its first prefix bytes name what it is about: it takes the place
-// of the item on the list that begins with the same.
+// addition is an item for a list. Its first prefix bytes name the account that it is about: it takes
+// the place of the item on the list that begins with the same.
 type addition struct {
 	key, item []byte
 	prefix    int
 }
 
-func (a *addition) same(item []byte) bool { return bytes.HasPrefix(item, a.item[:a.prefix]) }
+// list is one list while items are put on it: each page is read once, and written once if it changed.
+type list struct {
+	key   []byte
+	pages []page
+	where map[string]place // by what an item is about
+	room  int              // pages below this one are full
+}
 
-// addAll puts items on lists, with one Get for all that lists have of one page, and gives the
-// indices of those that were not there before.
+type page struct {
+	items   [][]byte
+	changed bool
+}
+
+type place struct{ page, item int }
+
+// addAll puts items on lists, and gives the indices of those that were not there before. All pages
+// of all lists are read by two Gets: ten thousand accounts that share a device cost what ten thousand
+// with a device each do.
 func addAll(w abuse.Writer, t abuse.Table, all []addition) (added []int, err error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	keys := make([][]byte, len(all))
+	known := make(map[string]*list, len(all))
+	var order []*list
 	for i := range all {
-		keys[i] = pageKey(all[i].key, 0)
+		if known[string(all[i].key)] == nil {
+			l := &list{key: all[i].key, where: map[string]place{}}
+			known[string(l.key)] = l
+			order = append(order, l)
+		}
 	}
-	firsts, err := w.Get(t, keys...)
-	if err != nil {
+	if err := readLists(w, t, order); err != nil {
 		return nil, err
 	}
-	seen := make(map[string]bool, len(all))
 	for i, a := range all {
-		first := firsts[i]
-		if seen[string(a.key)] {
-			if first, err = get(w, t, keys[i]); err != nil {
-				return nil, err
-			}
-		}
-		seen[string(a.key)] = true
-		was, err := addToList(w, t, a, first)
-		if err != nil {
-			return nil, err
-		}
-		if !was {
+		if known[string(a.key)].put(string(a.item[:a.prefix]), a.item) {
 			added = append(added, i)
+		}
+	}
+	for _, l := range order {
+		if err := l.write(w, t); err != nil {
+			return nil, err
 		}
 	}
 	return added, nil
 }
 
-// addToList puts an item on a list with that first page, and says whether one like it was there.
-func addToList(w abuse.Writer, t abuse.Table, a addition, first []byte) (was bool, err error) {
-	pages, items, err := parsePage(first)
-	if err != nil {
-		return false, err
+// readLists reads all pages.
+func readLists(r abuse.Reader, t abuse.Table, all []*list) error {
+	type wanted struct {
+		*list
+		page int
 	}
-	pages = max(pages, 1)
-	page, room := uint32(0), items // to which it goes, if it is not there
-	for n := uint32(0); n < pages; n++ {
-		if n > 0 {
-			v, err := get(w, t, pageKey(a.key, n))
+	var next []wanted
+	for _, l := range all {
+		l.pages = make([]page, 1)
+		next = append(next, wanted{l, 0})
+	}
+	for len(next) > 0 {
+		asked := next
+		keys := make([][]byte, len(asked))
+		for i, a := range asked {
+			keys[i] = pageKey(a.key, uint32(a.page))
+		}
+		values, err := r.Get(t, keys...)
+		if err != nil {
+			return err
+		}
+		next = nil
+		for i, v := range values {
+			l, n := asked[i].list, asked[i].page
+			pages, items, err := parsePage(v)
 			if err != nil {
-				return false, err
+				return err
 			}
-			if _, items, err = parsePage(v); err != nil {
-				return false, err
+			for n == 0 && len(l.pages) < int(pages) {
+				next = append(next, wanted{l, len(l.pages)})
+				l.pages = append(l.pages, page{})
 			}
-			page, room = n, items
+			l.pages[n].items = items
+			for at, item := range items {
+				account, _, ok := splitAccount(item)
+				if !ok {
+					return damaged("list")
+				}
+				l.where[string(item[:2+len(account)])] = place{n, at}
+			}
 		}
-		if i := slices.IndexFunc(items, a.same); i >= 0 {
-			if bytes.Equal(items[i], a.item) {
-				return true, nil
-			}
-			items[i] = a.item
-			return true, w.Put(t, pageKey(a.key, n), formPage(pagesIn(n, pages), items))
+	}
+	return nil
+}
+
+// put puts an item on the list, and says whether nothing about the same was there.
+func (l *list) put(about string, item []byte) (added bool) {
+	if at, ok := l.where[about]; ok {
+		p := &l.pages[at.page]
+		if !bytes.Equal(p.items[at.item], item) {
+			p.items[at.item], p.changed = item, true
+		}
+		return false
+	}
+	for l.room < len(l.pages) && len(l.pages[l.room].items) >= pageItems {
+		l.room++
+	}
+	if l.room == len(l.pages) {
+		l.pages = append(l.pages, page{})
+		l.pages[0].changed = true // it has the number of pages
+	}
+	p := &l.pages[l.room]
+	l.where[about] = place{l.room, len(p.items)}
+	p.items, p.changed = append(p.items, item), true
+	return true
+}
+
+func (l *list) write(w abuse.Writer, t abuse.Table) error {
+	for n, p := range l.pages {
+		if !p.changed {
+			continue
+		}
+		if err := w.Put(t, pageKey(l.key, uint32(n)), formPage(pagesIn(uint32(n), uint32(len(l.pages))), p.items)); err != nil {
+			return err
 		}
 	}
-	if len(room) < pageItems {
-		return false, w.Put(t, pageKey(a.key, page), formPage(pagesIn(page, pages), append(room, a.item)))
-	}
-	_, items, err = parsePage(first)
-	if err == nil {
-		err = w.Put(t, pageKey(a.key, 0), formPage(pages+1, items))
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, w.Put(t, pageKey(a.key, pages), formPage(0, [][]byte{a.item}))
+	return nil
 }
 
 // dropFromList takes the items that begin with the prefix off a list.

@@ -20,11 +20,13 @@ const (
 // Run follows the feeds, makes up for checks that are owed, ends eras whose place was taken, and
 // countersigns the partner's session records, until the context ends; it gives its error. The base
 // of the next epoch is the caller's to enrol: [AlarmEpochDue] says when it is time. Failures are
-// logged, and what failed is tried again after a while.
+// logged, and what failed is tried again after a while. When it asks for batches does not depend on
+// whether anything matches, as long as intake is no more than a few batches behind.
 func (r *Receiver) Run(ctx context.Context) error {
 	var all sync.WaitGroup
+	p := &pursuit{r: r, lines: map[uint64]*line{}, wake: make(chan struct{}, 1)}
+	all.Go(func() { p.run(ctx) })
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return r.follow(ctx, followWait) },
 		func(ctx context.Context) error {
 			_, err := r.Recheck(ctx)
 			return err

@@ -32,6 +32,8 @@ func Run(t *testing.T, f Factory) {
 		{"Tables", testTables},
 		{"ManyKeys", testManyKeys},
 		{"View", testView},
+		{"ViewBeforeItsFirstRead", testViewFirst},
+		{"Acknowledged", testAcknowledged},
 		{"Load", testLoad},
 		{"LoadErrors", testLoadErrors},
 		{"Counters", testCounters},

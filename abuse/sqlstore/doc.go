@@ -8,8 +8,10 @@
 //	         sqlite:FILE                                postgres://…
 //	Update   functions that wait run one after the      SERIALIZABLE, run again after a serialization
 //	         other in one transaction, with one         failure; what was written goes out at the end,
-//	         commit for all of them                     in one round trip with the commit
-//	View     a connection of its own, on a snapshot     REPEATABLE READ, read only
+//	         commit for all of them, which those        in one round trip with the commit
+//	         who read what it brings wait for too
+//	View     a connection of its own, on a snapshot     REPEATABLE READ, read only; one round trip
+//	                                                    takes the snapshot
 //	Get      sorted lists of up to 200 keys             one array of keys
 //	Load     32,000 rows a transaction                  COPY, 32,000 rows a transaction
 //
@@ -17,15 +19,23 @@
 //
 // The driver is SQLite in Go, without cgo. The file is in WAL mode with synchronous=FULL: what is
 // acknowledged is in the WAL and synced. A background task moves it into the file proper, so that
-// commits do not stall on that, and the WAL has some 200 MB at most, unless a View is held open for
-// long; Close moves what is left. secure_delete=FAST overwrites rows that
-// are taken out. The file, "-wal" and "-shm" are readable by their owner alone, and none of them
-// may be copied while the store is open.
+// commits do not stall on that. It cuts the WAL to nothing some two seconds after a commit, or when
+// it has some 130 MB, unless a View is held open for long; Close does so at the end. The file,
+// "-wal" and "-shm" are readable by their owner alone, and none of them may be copied while the
+// store is open.
+//
+// secure_delete=ON overwrites rows that are taken out, and pages that are given up; with the WAL
+// cut, older copies go too. One kind of copy stays: where SQLite has moved a row to another page,
+// the unused part of the first may keep the bytes till that part is written again (up to one row in
+// seventy was seen to, where rows came in no order). Who must be sure of those runs VACUUM on the
+// closed file. No store can say what the file system or the disk keeps.
 //
 // # PostgreSQL
 //
-// From version 15. The settings fsync, full_page_writes and synchronous_commit must be on, as they
-// are by default. An Update that reads more than some thousand rows needs more
+// From version 15. The settings fsync and full_page_writes must be on, as they are by default.
+// synchronous_commit is set to on for each connection, if it is not remote_apply; a pooler between
+// must keep that. What is deleted stays in the database's files till it vacuums, and in its WAL and
+// backups for longer. An Update that reads more than some thousand rows needs more
 // max_pred_locks_per_transaction than the default of 64, or it takes whole tables for read, and
 // is run again more often. The pool is as the address says (pool_max_conns and its like).
 //

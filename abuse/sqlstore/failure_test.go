@@ -186,3 +186,16 @@ func TestPostgresErrorsAreQuiet(t *testing.T) {
 	quiet(t, err, abuse.ErrStoreReadOnly)
 	require.NoError(t, s.Close())
 }
+
+// What the server has for its default does not hold here: a commit is durable when it is seen.
+func TestPostgresCommitsAreDurable(t *testing.T) {
+	for had, wants := range map[string]string{"off": "on", "local": "on", "on": "on", "remote_apply": "remote_apply"} {
+		address := abusetest.Postgres(t)
+		statement(t, address, "ALTER DATABASE "+database(address)+" SET synchronous_commit = "+had)
+		s, err := sqlstore.Open(t.Context(), address)
+		require.NoError(t, err)
+		statement(t, address, "ALTER TABLE hc_kept ADD CONSTRAINT c CHECK (current_setting('synchronous_commit') = '"+wants+"')")
+		require.NoError(t, s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("k"), []byte("v")) }), had)
+		require.NoError(t, s.Close())
+	}
+}

@@ -57,7 +57,10 @@ func openPostgres(ctx context.Context, address string, version int) (*postgresSt
 		if _, err := c.Exec(ctx, "SET enable_seqscan = off"); err != nil && sqlState(err) == "" {
 			return err
 		}
-		return nil
+		// With "off" a commit is seen, and acknowledged, before it is durable. What waits for more
+		// than "on" stays. A database that does not know the setting gives NULL: no row.
+		_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit', true) <> 'remote_apply'")
+		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -199,7 +202,13 @@ func (s *postgresStore) View(ctx context.Context, f func(abuse.Reader) error) er
 	defer s.active.Done()
 	// Only a database that knows nothing below SERIALIZABLE ever says that this must run again.
 	for try := range triesAtMost {
-		err := s.run(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", func(x *tx) error { return f(x) })
+		err := s.run(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", func(x *tx) error {
+			// BEGIN alone takes no snapshot: the next statement does.
+			if err := x.base.(*postgresTx).snapshot(); err != nil {
+				return err
+			}
+			return f(x)
+		})
 		if !errors.Is(err, errAgain) {
 			return err
 		}

@@ -90,6 +90,13 @@ func (p *postgresTx) send(ctx context.Context, b *pgx.Batch, read func(pgx.Rows)
 	return err
 }
 
+// snapshot begins the transaction on what is committed now.
+func (p *postgresTx) snapshot() error {
+	b := &pgx.Batch{}
+	b.Queue("SELECT 1")
+	return orContext(p.ctx, postgresError("begin", p.send(p.ctx, b, nil)))
+}
+
 // Statements have at most so many rows or bytes, so that none is too large for the protocol.
 const (
 	statementRows  = 10_000

@@ -60,7 +60,7 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 		return nil, e
 	}
 	w, err := openSQLite(file, "rw", slices.Concat(pragmas, []string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)",
-		"secure_delete(FAST)", "wal_autocheckpoint(0)"})...)
+		"secure_delete(ON)", "wal_autocheckpoint(0)"})...)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,11 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 	if err != nil {
 		w.close()
 		return nil, err
+	}
+	if _, err := c.number("PRAGMA busy_timeout = 0"); err != nil { // see truncate
+		w.close()
+		c.close()
+		return nil, sqliteError("open", err)
 	}
 	s := &sqliteStore{file: file, writer: w, turns: make(chan *turn), readers: make(chan *sqliteConn, sqliteReaders),
 		stop: make(chan struct{}), stopped: make(chan struct{}), checked: make(chan struct{})}
@@ -203,6 +208,10 @@ func (s *sqliteStore) View(ctx context.Context, f func(abuse.Reader) error) (err
 		x.ended = true
 		_ = c.exec("ROLLBACK") // nothing was written
 	}()
+	// BEGIN alone takes no snapshot: the first row that is read does.
+	if _, err := c.number("SELECT version FROM hc_schema WHERE one = 1"); err != nil {
+		return sqliteError("begin", err)
+	}
 	if err := f(x); err != nil {
 		return err
 	}
@@ -236,10 +245,13 @@ func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abu
 }
 
 // The WAL is moved into the file four times a second: the less there is to sync at a time, the
-// shorter the commits beside it wait for the disk. While they never pause it grows all the same,
-// for it begins anew only when all of it has been moved: at so many bytes they wait for that.
+// shorter the commits beside it wait for the disk. It is cut to nothing some seconds after a commit,
+// and earlier at so many bytes: it has rows that were taken out since, and while commits never
+// pause it would grow for ever. They wait for that, but not for long.
 const (
 	checkpointEach = time.Second / 4
+	truncateEach   = 2 * time.Second
+	truncateTries  = 5
 	walBytes       = 128 << 20
 )
 
@@ -250,34 +262,54 @@ func (s *sqliteStore) checkpoint(c *sqliteConn) {
 	defer c.close()
 	tick := time.NewTicker(checkpointEach)
 	defer tick.Stop()
+	tried, dirty := time.Now(), true // what another process has left, or a crash
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-tick.C:
 		}
-		if !s.committed.Swap(false) {
+		if s.committed.Swap(false) {
+			dirty = true
+		}
+		if !dirty {
 			continue
 		}
 		_, moved, _ := c.checkpoint("PASSIVE")
-		if info, err := os.Stat(s.file + "-wal"); err == nil && info.Size() > walBytes && moved*4096 > walBytes {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			if turn, err := s.take(ctx, true); err == nil {
-				_, _, _ = turn.conn.checkpoint("PASSIVE") // what came since; then the next commit begins the WAL anew
-				turn.ran <- ran{}
-			}
-			cancel()
+		if time.Since(tried) >= truncateEach || moved*4096 > walBytes {
+			dirty = !s.truncate(c)
+			tried = time.Now()
 		}
 	}
 }
 
-// checkpoint gives the pages in the WAL and how many of them are in the file.
-func (c *sqliteConn) checkpoint(mode string) (pages, moved int64, err error) {
+// truncate cuts the WAL to nothing between two groups, if no View that began before is in its way
+// for longer than Updates may wait.
+func (s *sqliteStore) truncate(c *sqliteConn) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	turn, err := s.take(ctx, true)
+	if err != nil {
+		return false
+	}
+	defer func() { turn.ran <- ran{} }()
+	for range truncateTries {
+		// A wait of SQLite's own, beside which nobody commits, would be as long as the longest View.
+		if busy, _, err := c.checkpoint("TRUNCATE"); err == nil && !busy {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
+}
+
+// checkpoint says whether others were in its way, and gives the pages of the WAL that are in the file.
+func (c *sqliteConn) checkpoint(mode string) (busy bool, moved int64, err error) {
 	err = c.query("PRAGMA wal_checkpoint("+mode+")", nil, func(v []driver.Value) {
-		pages, _ = v[1].(int64)
+		busy = v[0] != int64(0)
 		moved, _ = v[2].(int64)
 	})
-	return pages, moved, err
+	return busy, moved, err
 }
 
 // Close is [abuse.Store.Close].

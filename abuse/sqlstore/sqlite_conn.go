@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -30,10 +31,24 @@ func sqliteURI(file string, params url.Values) string {
 	return u.String()
 }
 
+// openAtMost is how long a connection is tried to be opened while others are in the way.
+const openAtMost = 10 * time.Second
+
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // openSQLite opens a connection with pragmas; more of them than are given here hold for all.
 func openSQLite(file string, mode string, pragmas ...string) (*sqliteConn, error) {
 	all := append([]string{"busy_timeout(10000)", "temp_store(MEMORY)", "cell_size_check(ON)", "trusted_schema(OFF)"}, pragmas...)
-	c, err := new(sqlite.Driver).Open(sqliteURI(file, url.Values{"mode": {mode}, "_pragma": all}))
+	uri := sqliteURI(file, url.Values{"mode": {mode}, "_pragma": all})
+	c, err := new(sqlite.Driver).Open(uri)
+	// Where two begin the WAL at once SQLite does not wait, for each may be in the other's way.
+	for until := time.Now().Add(openAtMost); isBusy(err) && time.Now().Before(until); {
+		time.Sleep(5 * time.Millisecond)
+		c, err = new(sqlite.Driver).Open(uri)
+	}
 	if err != nil {
 		return nil, sqliteError("open", err)
 	}

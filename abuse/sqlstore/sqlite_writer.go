@@ -12,6 +12,7 @@ import (
 type turn struct {
 	ctx   context.Context
 	alone bool        // outside of the transaction that others share
+	dirty bool        // from begin: the caller reads what others have written and nobody has committed
 	begin chan error  // the caller's turn
 	ran   chan ran    // the turn is over
 	done  chan error  // the outcome of the commit
@@ -56,14 +57,20 @@ func (s *sqliteStore) write() {
 
 // group commits one group, which first begins. It gives the turn after it, if somebody waits
 // who cannot be in it.
+//
+// Its members wait for the commit: those who wrote, and those who ran after them, for what these
+// have read, and so what they do or refuse, holds only if the commit does. Whoever has read what
+// is durable, and writes nothing, goes at once.
 func (s *sqliteStore) group(first *turn) (after *turn) {
 	var members []*turn
-	size := 0
+	size, turns := 0, 0
 	err := sqliteError("begin", s.writer.exec("BEGIN IMMEDIATE"))
 	for t := first; t != nil; {
+		t.dirty = size > 0
 		if t.offer(err) {
 			r := <-t.ran
-			if r.size > 0 || r.err != nil {
+			turns++
+			if t.dirty || r.size > 0 || r.err != nil {
 				members, size = append(members, t), size+r.size
 			}
 			if err == nil {
@@ -71,7 +78,7 @@ func (s *sqliteStore) group(first *turn) (after *turn) {
 			}
 		}
 		t = nil
-		if err != nil || len(members) >= groupTurns || size >= groupBytes {
+		if err != nil || turns >= groupTurns || size >= groupBytes {
 			break
 		}
 		select {
@@ -142,13 +149,16 @@ func (s *sqliteStore) Update(ctx context.Context, f func(abuse.Writer) error) er
 		return err
 	}
 	size, err := t.run(f)
-	if size == 0 {
+	if size == 0 && !t.dirty {
 		return err
 	}
-	return <-t.done
+	if lost := <-t.done; lost != nil && !errors.Is(err, lost) {
+		return lost // f's own error, if it gave one, may come of what is not there
+	}
+	return err
 }
 
-// run gives the number of bytes to be committed; 0 if the turn's outcome is known.
+// run gives the number of bytes to be committed, or 0 and the error with which the turn ends.
 func (t *turn) run(f func(abuse.Writer) error) (size int, err error) {
 	x := &tx{base: t.conn}
 	var r ran

@@ -36,6 +36,14 @@ type faulty struct {
 	mu    sync.Mutex
 	fault func(string, int) Fault
 	calls map[string]int
+	calm  sync.RWMutex // held by calls, which Close waits for: one may be two of the store's
+}
+
+// Close closes the store when no call is under way.
+func (s *faulty) Close() error {
+	s.calm.Lock()
+	defer s.calm.Unlock()
+	return s.Store.Close()
 }
 
 func (s *faulty) next(op string) Fault {
@@ -48,6 +56,8 @@ func (s *faulty) next(op string) Fault {
 
 // do makes one call, with the run that comes to nothing before it if there is to be one.
 func (s *faulty) do(op string, call func() error, rerun func() error) error {
+	s.calm.RLock()
+	defer s.calm.RUnlock()
 	lost := &abuse.StoreError{Op: op, Kind: ErrFault}
 	switch s.next(op) {
 	case Before:

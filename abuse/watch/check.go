@@ -144,9 +144,10 @@ func (r *Receiver) enrolOrOwe(ctx context.Context, all []*subject) (pending bool
 	if !down(err) || r.cfg.WhenDown != FailOpen || ctx.Err() != nil {
 		return false, err
 	}
+	now := r.cfg.Clock()
 	return true, r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
 		for _, s := range all {
-			if err := owe(w, r.link, s.account); err != nil {
+			if err := owe(w, r.link, s.account, now, now); err != nil {
 				return err
 			}
 			if s.decide {

@@ -144,6 +144,7 @@ func TestBaseAgain(t *testing.T) {
 			w.people.put("c", ids(t, 2))
 			_, err = w.rec.Check(t.Context(), "c", w.people.all["c"])
 			require.NoError(t, err)
+			w.at.Add(60) // and what was owed is due
 			w.settle()
 			w.settle()
 			w.check()

@@ -16,39 +16,61 @@ import (
 // was being prepared. It goes with the Update that makes up for it, and a crash before that leaves
 // it. The row has the account's reference alone; the identifiers are asked for again.
 //
-// rechecks: link ‖ account -> version ‖ BE32 attempts ‖ BE64 not before, seconds ‖ BE64 stamp
+// An account that the caller does not know is not forgotten at once: whoever signs up may be checked
+// before the caller has stored him. That takes [Receiver.Remove], or goneAfter.
+//
+// rechecks: link ‖ account -> version ‖ BE32 attempts ‖ BE64 not before, seconds ‖ BE64 stamp ‖
+// BE64 owed since, seconds ‖ BE64 first found gone, seconds; the zero time: it was not
 
 const (
 	recheckRun     = 64               // accounts in one Update
 	recheckLater   = time.Minute      // when one is owed for a base that is not there yet
 	recheckMost    = 10 * time.Minute // between tries where a callback fails
 	recheckBlocked = 10               // tries after which it does not keep an epoch from ending
+	goneAfter      = 6 * time.Hour    // how long an account may be gone before it is taken to be
 )
 
 type recheck struct {
 	attempts  uint32
 	notBefore time.Time
 	stamp     uint64
+	since     time.Time // it is owed, however often it was owed again
+	gone      time.Time // the account was first found gone; zero: it was not
 }
 
 func (c *recheck) value() []byte {
-	f := newFields(21)
+	f := newFields(37)
 	f.uint32(c.attempts)
 	f.uint64(unixOf(c.notBefore))
 	f.uint64(c.stamp)
+	f.uint64(unixOf(c.since))
+	f.uint64(unixOf(c.gone))
 	return f
 }
 
 func parseRecheck(value []byte) (c recheck, err error) {
 	p := newRow(value)
-	c.attempts, c.notBefore, c.stamp = p.u32(), timeOf(p.u64()), p.u64()
+	c.attempts, c.notBefore, c.stamp, c.since, c.gone = p.u32(), timeOf(p.u64()), p.u64(), timeOf(p.u64()), timeOf(p.u64())
 	return c, p.end()
 }
 
-// owe stores that an account is to be checked.
-func owe(w abuse.Writer, link uuid.UUID, account string) error {
-	c := recheck{notBefore: time.Unix(0, 0), stamp: rand.Uint64()}
-	return w.Put(abuse.Rechecks, recheckKey(link, account), c.value())
+// owe stores that an account is to be checked, from a time on. Whether it was found gone before
+// does not count any more.
+func owe(w abuse.Writer, link uuid.UUID, account string, now, notBefore time.Time) error {
+	c := recheck{notBefore: notBefore, stamp: rand.Uint64(), since: now}
+	key := recheckKey(link, account)
+	have, err := get(w, abuse.Rechecks, key)
+	if err != nil {
+		return err
+	}
+	if have != nil {
+		old, err := parseRecheck(have)
+		if err != nil {
+			return err
+		}
+		c.since = old.since
+	}
+	return w.Put(abuse.Rechecks, key, c.value())
 }
 
 // settleRecheck takes the row away that a subject was checked for, unless one is still, or again,
@@ -59,11 +81,8 @@ func settleRecheck(w abuse.Writer, link uuid.UUID, s *subject, owing bool, now t
 	switch {
 	case err != nil:
 		return err
-	case owing && s.stamp == nil:
-		return owe(w, link, s.account)
 	case owing:
-		c := recheck{notBefore: now.Add(recheckLater), stamp: rand.Uint64()}
-		return w.Put(abuse.Rechecks, key, c.value())
+		return owe(w, link, s.account, now, now.Add(recheckLater))
 	case s.stamp != nil && bytes.Equal(have, s.stamp):
 		return w.Delete(abuse.Rechecks, key)
 	}
@@ -119,11 +138,12 @@ func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, f
 		}
 		ids, err := r.cfg.Accounts.Identifiers(ctx, account)
 		if errors.Is(err, ErrGone) {
-			err = r.remove(ctx, account, row.Value)
-			if err == nil {
-				continue
+			if err := r.foundGone(ctx, account, row, c); err != nil {
+				failed = append(failed, err)
 			}
+			continue
 		}
+		c.gone = time.Time{}
 		var s *subject
 		if err == nil {
 			s, err = r.subject(ctx, account, ids)
@@ -136,6 +156,19 @@ func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, f
 		run = append(run, s)
 	}
 	return run, failed
+}
+
+// foundGone forgets an account that has been gone for so long that the caller will not store it any
+// more, or that was removed; any other is asked for again.
+func (r *Receiver) foundGone(ctx context.Context, account string, row abuse.Row, c recheck) error {
+	now := r.cfg.Clock()
+	if c.gone.IsZero() {
+		c.gone = now
+	}
+	if now.Sub(c.gone) >= goneAfter {
+		return r.remove(ctx, account, row.Value)
+	}
+	return r.postpone(ctx, row, c)
 }
 
 // recheckRun enrols a run of accounts, and one by one if that fails for a reason that lies in one.

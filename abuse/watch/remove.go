@@ -3,6 +3,9 @@ package watch
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -17,10 +20,17 @@ func (r *Receiver) Remove(ctx context.Context, account string) error {
 	return r.remove(ctx, account, nil)
 }
 
-// remove forgets an account. While a base is being built, which may have it, a check is owed for
-// it, which finds that the account is gone and comes here again; stamp is that check.
+// remove forgets an account; with a stamp only if the check that is owed is still that one, and
+// nobody has signed up meanwhile. While a base is being built, which may have it, a check is owed
+// for it, which finds that the account is gone and comes here again.
 func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) error {
 	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		if stamp != nil {
+			have, err := get(w, abuse.Rechecks, recheckKey(r.link, account))
+			if err != nil || !bytes.Equal(have, stamp) {
+				return err
+			}
+		}
 		held, err := holdingsOf(w, account)
 		if err != nil {
 			return err
@@ -65,21 +75,21 @@ func removeMatches(w abuse.Writer, account string) error {
 	})
 }
 
+// removeRecheck takes away the check that is owed, or leaves one for the base that is being built:
+// the account is known to be gone, and not waited for.
 func (r *Receiver) removeRecheck(w abuse.Writer, account string, stamp []byte) error {
 	all, err := eras(w, r.link)
 	if err != nil {
 		return err
 	}
-	for _, e := range all {
-		if e.status == eraBuilding {
-			s := &subject{account: account, stamp: stamp}
-			return settleRecheck(w, r.link, s, true, r.cfg.Clock())
-		}
-	}
 	key := recheckKey(r.link, account)
-	have, err := get(w, abuse.Rechecks, key)
-	if err == nil && (stamp == nil || bytes.Equal(have, stamp)) {
-		err = w.Delete(abuse.Rechecks, key)
+	if !slices.ContainsFunc(all, func(e era) bool { return e.status == eraBuilding }) {
+		return w.Delete(abuse.Rechecks, key)
 	}
-	return err
+	now := r.cfg.Clock()
+	c := recheck{notBefore: now, stamp: rand.Uint64(), since: now, gone: time.Unix(1, 0)}
+	if stamp != nil {
+		c.notBefore = now.Add(recheckLater)
+	}
+	return w.Put(abuse.Rechecks, key, c.value())
 }

@@ -106,6 +106,7 @@ type subject struct {
 	ids      []hashing.Identifier // those that are to be enrolled, each once
 	places   []uint32             // of them
 	stamp    []byte               // of the check that is owed and made up for; nil: there is none
+	outdated bool                 // by a check that was made meanwhile
 	decide   bool
 	holdings []abuse.Holding
 	verdict  verdict

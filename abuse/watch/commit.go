@@ -190,11 +190,20 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 		}
 		l := newLedger(w)
 		for _, s := range all {
+			if s.outdated, err = outdated(w, r.link, s); err != nil {
+				return err
+			}
+			if s.outdated {
+				continue
+			}
 			if err := r.tidy(w, l, s, active, cursors); err != nil {
 				return err
 			}
 		}
 		for _, n := range news {
+			if n.s.outdated {
+				continue
+			}
 			if err := r.take(w, l, n, cursors[n.course]); err != nil {
 				return err
 			}
@@ -203,6 +212,9 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 			return err
 		}
 		for _, s := range all {
+			if s.outdated {
+				continue
+			}
 			if err := settleRecheck(w, r.link, s, owing, r.cfg.Clock()); err != nil {
 				return err
 			}

@@ -73,8 +73,18 @@ func owe(w abuse.Writer, link uuid.UUID, account string, now, notBefore time.Tim
 	return w.Put(abuse.Rechecks, key, c.value())
 }
 
-// settleRecheck takes the row away that a subject was checked for, unless one is still, or again,
-// owed.
+// outdated says whether the check that a subject is made up for is not that which is owed any more:
+// another was made meanwhile, or the account removed, and what was asked for before says nothing.
+func outdated(r abuse.Reader, link uuid.UUID, s *subject) (bool, error) {
+	if s.stamp == nil {
+		return false, nil
+	}
+	have, err := get(r, abuse.Rechecks, recheckKey(link, s.account))
+	return !bytes.Equal(have, s.stamp), err
+}
+
+// settleRecheck takes the row away of a subject that was checked, for that or at sign-up, unless a
+// check is still owed. So each check changes or takes away the row, and outdates whoever has read it.
 func settleRecheck(w abuse.Writer, link uuid.UUID, s *subject, owing bool, now time.Time) error {
 	key := recheckKey(link, s.account)
 	have, err := get(w, abuse.Rechecks, key)
@@ -83,7 +93,7 @@ func settleRecheck(w abuse.Writer, link uuid.UUID, s *subject, owing bool, now t
 		return err
 	case owing:
 		return owe(w, link, s.account, now, now.Add(recheckLater))
-	case s.stamp != nil && bytes.Equal(have, s.stamp):
+	case have != nil:
 		return w.Delete(abuse.Rechecks, key)
 	}
 	return nil
@@ -180,7 +190,11 @@ func (r *Receiver) recheckRun(ctx context.Context, run []*subject) (n int, err e
 	err = r.enrolAll(ctx, run, true)
 	if err == nil || len(run) == 1 || down(err) || errors.As(err, &store) || ctx.Err() != nil {
 		if err == nil {
-			n = len(run)
+			for _, s := range run {
+				if !s.outdated {
+					n++
+				}
+			}
 		}
 		return n, err
 	}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -104,4 +105,57 @@ func TestGoneForLong(t *testing.T) {
 	w.at.Add(int64(goneAfter.Seconds()))
 	w.settle()
 	require.Zero(t, rows())
+}
+
+// eager is a partner that does something before it answers an evaluation.
+type eager struct {
+	*local
+	before func()
+}
+
+func (e *eager) Evaluate(ctx context.Context, epoch uint32, id [16]byte, request []byte) ([]byte, error) {
+	if do := e.before; do != nil {
+		e.before = nil
+		do()
+	}
+	return e.local.Evaluate(ctx, epoch, id, request)
+}
+
+// What a check has found out is not overwritten by one that was made up for at the same time, with what
+// the account had before.
+func TestRecheckYields(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		w := newTown(t, linkage.ProtocolEC)
+		require.NoError(t, w.base(0))
+		w.report(1, 1, ids(t, 1))
+		w.report(2, 1, ids(t, 3))
+		w.settle()
+		w.partner.set(nil)
+		w.people.put("a", ids(t, 1))
+		_, err := w.rec.Check(t.Context(), "a", w.people.all["a"])
+		require.NoError(t, err)
+		w.partner.set(w.tr)
+		e := &eager{local: w.partner}
+		w.rec.cfg.Partner = e
+		e.before = func() {
+			w.people.put("a", ids(t, 3))
+			answer, err := w.rec.Check(t.Context(), "a", w.people.all["a"])
+			require.NoError(t, err)
+			require.Equal(t, 1, answer.Matched)
+			if again { // and one is owed again
+				require.NoError(t, w.mine.Update(t.Context(), func(x abuse.Writer) error {
+					return owe(x, w.rec.link, "a", w.now(), w.now())
+				}))
+			}
+		}
+		n, err := w.rec.Recheck(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n)
+		s, err := w.rec.Status(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, again, s.Rechecks == 1)
+		w.settle()
+		w.check()
+		require.Len(t, w.known(), 1)
+	}
 }

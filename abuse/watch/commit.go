@@ -31,6 +31,7 @@ var errBehind = errors.New("watch: the feed has moved on")
 func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool) error {
 	var news []*learnt
 	var active, targets []*course
+	var short error
 	for attempt := 0; ; attempt++ {
 		if active == nil {
 			var err error
@@ -40,14 +41,21 @@ func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool
 			if targets, err = r.targets(active, everywhere); err != nil {
 				return err
 			}
-			if news, err = r.learn(ctx, all, targets); err != nil {
-				return err
+			if targets, news, short = r.learn(ctx, all, targets, everywhere); len(news) == 0 && short != nil {
+				return short
 			}
 		}
 		err := r.commit(ctx, all, active, targets, news, attempt >= 2)
 		switch {
 		case errors.Is(err, errCursor):
 			active = nil
+		case err == nil:
+			for _, s := range all {
+				if s.stamp != nil {
+					s.stamp = s.left
+				}
+			}
+			return short
 		case !errors.Is(err, errBehind):
 			return err
 		}
@@ -84,9 +92,10 @@ func (r *Receiver) targets(active []*course, everywhere bool) (out []*course, er
 	return out, nil
 }
 
-// learn asks the partner for what is not enrolled yet.
-func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course) (news []*learnt, err error) {
-	for _, c := range targets {
+// learn asks the partner for what is not enrolled yet, and gives for which eras it has. Where the
+// day's budget ends before the last of them, what was evaluated is not to be lost.
+func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course, owed bool) (done []*course, news []*learnt, err error) {
+	for i, c := range targets {
 		var missing []*learnt
 		if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
 			missing = nil
@@ -103,35 +112,44 @@ func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course)
 			}
 			return nil
 		}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if err := r.evaluateAll(ctx, c, missing); err != nil {
-			return nil, err
+		if err := r.evaluateAll(ctx, c, missing, owed); err != nil {
+			if !exhausted(err) {
+				news = nil
+			}
+			return targets[:i], news, err
 		}
 		news = append(news, missing...)
 	}
-	return news, nil
+	return targets, news, nil
 }
 
-// evaluateAll asks for identifiers that several accounts may share, each once.
-func (r *Receiver) evaluateAll(ctx context.Context, c *course, missing []*learnt) error {
+// evaluateAll asks for identifiers that several accounts may share, each once. The subjects keep
+// what was evaluated: should the rest be refused, that is not paid for again.
+func (r *Receiver) evaluateAll(ctx context.Context, c *course, missing []*learnt, owed bool) error {
 	whose := map[hashing.Identifier][]*learnt{}
 	var ids []hashing.Identifier
 	for _, n := range missing {
 		id := n.s.ids[n.at]
+		if k, ok := n.s.paid[asking{c.number, id}]; ok {
+			n.kept = k
+			continue
+		}
 		if whose[id] == nil {
 			ids = append(ids, id)
 		}
 		whose[id] = append(whose[id], n)
 	}
 	for run := range slices.Chunk(ids, linkage.MaxEvaluation) {
-		kept, err := r.evaluate(ctx, c, run)
+		kept, err := r.evaluate(ctx, c, run, owed)
 		if err != nil {
 			return err
 		}
 		for i, id := range run {
 			for _, n := range whose[id] {
 				n.kept = kept[i]
+				n.s.pay(asking{c.number, id}, kept[i])
 			}
 		}
 	}
@@ -190,6 +208,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 		}
 		l := newLedger(w)
 		for _, s := range all {
+			s.left = nil
 			if s.outdated, err = outdated(w, r.link, s); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,7 @@ const (
 	recheckLater   = time.Minute      // when one is owed for a base that is not there yet
 	recheckMost    = 10 * time.Minute // between tries where a callback fails
 	recheckBlocked = 10               // tries after which it does not keep an epoch from ending
+	recheckRefused = 3                // accounts that the day has no room for, before others are not tried
 	goneAfter      = 6 * time.Hour    // how long an account may be gone before it is taken to be
 )
 
@@ -56,21 +58,22 @@ func parseRecheck(value []byte) (c recheck, err error) {
 
 // owe stores that an account is to be checked, from a time on. Whether it was found gone before
 // does not count any more.
-func owe(w abuse.Writer, link uuid.UUID, account string, now, notBefore time.Time) error {
+func owe(w abuse.Writer, link uuid.UUID, account string, now, notBefore time.Time) (stamp []byte, err error) {
 	c := recheck{notBefore: notBefore, stamp: rand.Uint64(), since: now}
 	key := recheckKey(link, account)
 	have, err := get(w, abuse.Rechecks, key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if have != nil {
 		old, err := parseRecheck(have)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c.since = old.since
+		c.since, c.attempts = old.since, old.attempts
 	}
-	return w.Put(abuse.Rechecks, key, c.value())
+	stamp = c.value()
+	return stamp, w.Put(abuse.Rechecks, key, stamp)
 }
 
 // outdated says whether the check that a subject is made up for is not that which is owed any more:
@@ -92,7 +95,8 @@ func settleRecheck(w abuse.Writer, link uuid.UUID, s *subject, owing bool, now t
 	case err != nil:
 		return err
 	case owing:
-		return owe(w, link, s.account, now, now.Add(recheckLater))
+		s.left, err = owe(w, link, s.account, now, now.Add(recheckLater))
+		return err
 	case have != nil:
 		return w.Delete(abuse.Rechecks, key)
 	}
@@ -119,7 +123,7 @@ func (r *Receiver) Recheck(ctx context.Context) (n int, err error) {
 		from = append(rows[len(rows)-1].Key, 0)
 		run, errs := r.due(ctx, rows)
 		failed = append(failed, errs...)
-		done, err := r.recheckRun(ctx, run)
+		done, err := r.recheckRun(ctx, run, new(int))
 		n += done
 		r.tel.rechecks.Add(ctx, int64(done), r.tel.set)
 		if done > 0 {
@@ -182,12 +186,15 @@ func (r *Receiver) foundGone(ctx context.Context, account string, row abuse.Row,
 }
 
 // recheckRun enrols a run of accounts, and one by one if that fails for a reason that lies in one.
-func (r *Receiver) recheckRun(ctx context.Context, run []*subject) (n int, err error) {
+func (r *Receiver) recheckRun(ctx context.Context, run []*subject, refused *int) (n int, err error) {
 	if len(run) == 0 {
 		return 0, nil
 	}
 	var store *abuse.StoreError
 	err = r.enrolAll(ctx, run, true)
+	if exhausted(err) {
+		return r.recheckSome(ctx, run, refused, err)
+	}
 	if err == nil || len(run) == 1 || down(err) || errors.As(err, &store) || ctx.Err() != nil {
 		if err == nil {
 			for _, s := range run {
@@ -200,11 +207,58 @@ func (r *Receiver) recheckRun(ctx context.Context, run []*subject) (n int, err e
 	}
 	var failed []error
 	for i := range run {
-		one, err := r.recheckRun(ctx, run[i:i+1])
+		one, err := r.recheckRun(ctx, run[i:i+1], refused)
 		n += one
 		failed = append(failed, err)
 	}
 	return n, errors.Join(failed...)
+}
+
+// recheckSome goes on with less, where the day's budget has no room for a run. An account that has
+// more than there is room for waits, and keeps neither others from their turn nor, for ever, an
+// epoch from ending.
+func (r *Receiver) recheckSome(ctx context.Context, run []*subject, refused *int, why error) (n int, err error) {
+	run = slices.DeleteFunc(run, func(s *subject) bool { return s.outdated })
+	if len(run) == 0 {
+		return 0, why
+	}
+	if len(run) == 1 {
+		*refused++
+		c, err := parseRecheck(run[0].stamp)
+		if err == nil {
+			err = r.postpone(ctx, abuse.Row{Key: recheckKey(r.link, run[0].account), Value: run[0].stamp}, c)
+		}
+		return 0, errors.Join(why, err)
+	}
+	half := len(run) / 2
+	n, err = r.recheckRun(ctx, run[:half], refused)
+	if err == nil || exhausted(err) && *refused < recheckRefused {
+		more, also := r.recheckRun(ctx, run[half:], refused)
+		n, err = n+more, errors.Join(err, also)
+	}
+	return n, err
+}
+
+// errShare says that checks that are owed have used what they may of a day.
+var errShare = errors.New("watch: what is left of the day is for sign-ups")
+
+// budgetShare is the budget row that counts what was asked for because it was owed.
+const budgetShare = "owed"
+
+// share takes from what checks that are owed may use of a day: three quarters of it, and where that
+// is little, as much as one account may need. Below zero it gives back what the partner has refused.
+func (r *Receiver) share(ctx context.Context, n int) error {
+	day := r.cfg.Agreement.Limits.AdditionsPerDay
+	s := spending{r.link, budgetShare, dayOf(r.cfg.Clock()), int64(n), max(day-day/4, min(day, maxIdentifiers)), true}
+	var granted int64
+	err := r.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
+		granted, _, err = spend(w, s)
+		return err
+	})
+	if err == nil && n > 0 && granted == 0 {
+		err = errShare
+	}
+	return err
 }
 
 // postpone puts a check off, the longer the more often it has failed.

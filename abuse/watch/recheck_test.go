@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -144,7 +145,8 @@ func TestRecheckYields(t *testing.T) {
 			require.Equal(t, 1, answer.Matched)
 			if again { // and one is owed again
 				require.NoError(t, w.mine.Update(t.Context(), func(x abuse.Writer) error {
-					return owe(x, w.rec.link, "a", w.now(), w.now())
+					_, err := owe(x, w.rec.link, "a", w.now(), w.now())
+					return err
 				}))
 			}
 		}
@@ -158,4 +160,108 @@ func TestRecheckYields(t *testing.T) {
 		w.check()
 		require.Len(t, w.known(), 1)
 	}
+}
+
+// A backlog that is more than a day's budget is made up for day by day, without paying twice, whether
+// the receiver knows how much that is or not; and where it does it leaves room for sign-ups.
+func TestRecheckWithinBudget(t *testing.T) {
+	const accounts, each, day = 100, 20, 1100
+	for _, agreed := range []int64{day, 10 * day} {
+		w := newTown(t, linkage.ProtocolEC, func(w *town) {
+			w.agreement = newParties(t, func(a *linkage.Agreement) { a.Limits.AdditionsPerDay = agreed }).agreement
+		})
+		require.NoError(t, w.base(0))
+		w.settle()
+		w.tr.budget.cap = day
+		w.partner.set(nil)
+		for i := range accounts {
+			var all []hashing.Identifier
+			for j := range each {
+				all = append(all, phoneOf(t, i*each+j))
+			}
+			name := fmt.Sprint("a", i)
+			w.people.put(name, all...)
+			_, err := w.rec.Check(t.Context(), name, all)
+			require.NoError(t, err)
+		}
+		w.partner.set(w.tr)
+		done, signUps := 0, 0
+		for n := range 4 {
+			for range 3 {
+				n, err := w.rec.Recheck(t.Context())
+				if done += n; err != nil {
+					require.True(t, exhausted(err))
+				}
+			}
+			if agreed == day {
+				name := fmt.Sprint("sign-up-", n)
+				w.people.put(name, phoneOf(t, 50_000+n))
+				answer, err := w.rec.Check(t.Context(), name, w.people.all[name])
+				require.NoError(t, err)
+				require.False(t, answer.Pending)
+				signUps++
+			}
+			w.at.Add(24 * 60 * 60)
+		}
+		require.Equal(t, accounts, done)
+		require.NoError(t, w.tr.CloseRecord(t.Context()))
+		require.NoError(t, w.store.View(t.Context(), func(r abuse.Reader) error {
+			c, err := counted(r, w.agreement.ID, countEvaluated)
+			require.EqualValues(t, accounts*each+signUps, c.total)
+			return err
+		}))
+	}
+}
+
+// An account that has more identifiers than a day has room for neither stops others nor the end
+// of an epoch.
+func TestRecheckTooMany(t *testing.T) {
+	w := newTown(t, linkage.ProtocolEC)
+	require.NoError(t, w.base(0))
+	w.settle()
+	w.tr.budget.cap = 30
+	w.partner.set(nil)
+	for i, n := range []int{40, 10, 10} {
+		var all []hashing.Identifier
+		for j := range n {
+			all = append(all, phoneOf(t, 100*i+j))
+		}
+		name := fmt.Sprint("a", i)
+		w.people.put(name, all...)
+		_, err := w.rec.Check(t.Context(), name, all)
+		require.NoError(t, err)
+	}
+	w.partner.set(w.tr)
+	done := 0
+	for range 2 * recheckBlocked {
+		n, err := w.rec.Recheck(t.Context())
+		if err != nil {
+			require.ErrorIs(t, err, BudgetExhausted)
+		}
+		done += n
+		w.at.Add(int64(recheckMost.Seconds()))
+	}
+	require.Equal(t, 2, done)
+	require.NoError(t, w.mine.View(t.Context(), func(r abuse.Reader) error {
+		owed, err := w.rec.owed(r)
+		require.False(t, owed)
+		return err
+	}))
+}
+
+// Of a run that is enrolled, as many are as the day has room for, and the others are owed.
+func TestEnrolWithinBudget(t *testing.T) {
+	w := newTown(t, linkage.ProtocolEC)
+	require.NoError(t, w.base(0))
+	w.settle()
+	w.tr.budget.cap = 10
+	var all []linkage.Account
+	for i := range 16 {
+		all = append(all, linkage.Account{Ref: fmt.Sprint("a", i), Identifiers: []hashing.Identifier{phoneOf(t, i)}})
+		w.people.put(all[i].Ref, all[i].Identifiers...)
+	}
+	require.NoError(t, w.rec.Enrol(t.Context(), all))
+	s, err := w.rec.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 6, s.Rechecks)
 }

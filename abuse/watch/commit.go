@@ -26,7 +26,7 @@ var errBehind = errors.New("watch: the feed has moved on")
 
 // enrolAll enrols the identifiers of subjects that are not enrolled yet, unenrols those that they no
 // longer have, takes in what was kept about them, and decides where that is asked for: the partner
-// is asked once an epoch, and all rows are written in one Update. Under the present epoch alone,
+// is asked once an epoch, and all rows are written in one Update. Under the present era alone,
 // and then a check is owed for what is being prepared; or everywhere.
 func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool) error {
 	var news []*learnt
@@ -38,7 +38,7 @@ func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool
 			if active, err = r.current(ctx, attempt > 0); err != nil {
 				return err
 			}
-			if targets, err = r.targets(active, everywhere); err != nil {
+			if targets, err = r.targets(ctx, active, everywhere); err != nil {
 				return err
 			}
 			if targets, news, short = r.learn(ctx, all, targets, everywhere); len(news) == 0 && short != nil {
@@ -77,19 +77,50 @@ func (r *Receiver) current(ctx context.Context, fresh bool) ([]*course, error) {
 	return all, nil
 }
 
-// targets gives the eras under which to enrol: the oldest of the present epoch, which has all
-// that was said, or all that are of it or of the next.
-func (r *Receiver) targets(active []*course, everywhere bool) (out []*course, err error) {
+// targets gives the eras under which to enrol: the present one, and everywhere those that are to
+// take its place as well.
+func (r *Receiver) targets(ctx context.Context, active []*course, everywhere bool) (out []*course, err error) {
 	now, ok := r.cfg.Agreement.Epoch(r.cfg.Clock())
+	if !ok {
+		return nil, ErrNotOpen
+	}
+	var present *course
+	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
+		present, err = presentOf(active, now, func(c *course) (cursor, error) {
+			cur, _, err := cursorOf(rd, c.number)
+			return cur, err
+		})
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if present == nil {
+		return nil, ErrNotOpen
+	}
 	for _, c := range active {
-		if ok && (c.epoch == now && (everywhere || len(out) == 0) || everywhere && c.epoch == now+1) {
+		if c == present || everywhere && c.number > present.number && (c.epoch == now || c.epoch == now+1) {
 			out = append(out, c)
 		}
 	}
-	if len(out) == 0 {
-		return nil, ErrNotOpen
-	}
 	return out, nil
+}
+
+// presentOf gives the era of an epoch under which sign-ups are decided on: the newest that has all
+// that was said, for the feeds of those before it may have ended; at first the oldest there is.
+func presentOf(active []*course, epoch uint32, at func(*course) (cursor, error)) (present *course, err error) {
+	for _, c := range active {
+		if c.epoch != epoch {
+			continue
+		}
+		cur, err := at(c)
+		if err != nil {
+			return nil, err
+		}
+		if present == nil || cur.complete {
+			present = c
+		}
+	}
+	return present, nil
 }
 
 // learn asks the partner for what is not enrolled yet, and gives for which eras it has. Where the
@@ -205,6 +236,13 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 				return errBehind
 			}
 			cursors[c] = &cur
+		}
+		present, err := presentOf(active, targets[0].epoch, func(c *course) (cursor, error) { return *cursors[c], nil })
+		if err != nil {
+			return err
+		}
+		if present != targets[0] {
+			return errCursor // a newer one has come to have all that was said
 		}
 		l := newLedger(w)
 		for _, s := range all {

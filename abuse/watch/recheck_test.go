@@ -243,7 +243,7 @@ func TestRecheckTooMany(t *testing.T) {
 	}
 	require.Equal(t, 2, done)
 	require.NoError(t, w.mine.View(t.Context(), func(r abuse.Reader) error {
-		owed, err := w.rec.owed(r)
+		owed, err := w.rec.owed(r, w.now())
 		require.False(t, owed)
 		return err
 	}))

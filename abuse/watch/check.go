@@ -219,11 +219,11 @@ func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identi
 		}
 	}
 	if err := r.asked.count(ctx, r.cfg.Store, r.link, int64(len(ids))); err != nil {
-		return nil, err
+		return nil, unreachable(ctx, err)
 	}
 	blinding, err := b.Blind(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, unreachable(ctx, err)
 	}
 	id := uuid.New()
 	answer, err := r.cfg.Partner.Evaluate(ctx, c.epoch, id, blinding.Request())

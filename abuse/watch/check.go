@@ -106,9 +106,25 @@ type subject struct {
 	ids      []hashing.Identifier // those that are to be enrolled, each once
 	places   []uint32             // of them
 	stamp    []byte               // of the check that is owed and made up for; nil: there is none
+	left     []byte               // the stamp after the Update
+	paid     map[asking]linkage.Kept
+	outdated bool // by a check that was made meanwhile
 	decide   bool
 	holdings []abuse.Holding
 	verdict  verdict
+}
+
+// asking is an identifier that was evaluated for an era.
+type asking struct {
+	era uint64
+	id  hashing.Identifier
+}
+
+func (s *subject) pay(a asking, k linkage.Kept) {
+	if s.paid == nil {
+		s.paid = map[asking]linkage.Kept{}
+	}
+	s.paid[a] = k
 }
 
 // subject leaves out what may not be enrolled.
@@ -141,12 +157,29 @@ func (r *Receiver) subject(ctx context.Context, account string, ids []hashing.Id
 // when the partner cannot be asked.
 func (r *Receiver) enrolOrOwe(ctx context.Context, all []*subject) (pending bool, err error) {
 	err = r.enrolAll(ctx, all, false)
+	if exhausted(err) && len(all) > 1 { // some of them may still have room
+		half := len(all) / 2
+		pending, err = r.enrolOrOwe(ctx, all[:half])
+		switch {
+		case err != nil:
+			return pending, err
+		case pending: // where it ends is found by halving, and nobody is asked beyond it
+			return true, r.oweAll(ctx, all[half:])
+		}
+		return r.enrolOrOwe(ctx, all[half:])
+	}
 	if !down(err) || r.cfg.WhenDown != FailOpen || ctx.Err() != nil {
 		return false, err
 	}
-	return true, r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return true, r.oweAll(ctx, all)
+}
+
+// oweAll stores that checks are owed, and decides on what is known where that is asked for.
+func (r *Receiver) oweAll(ctx context.Context, all []*subject) error {
+	now := r.cfg.Clock()
+	return r.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
 		for _, s := range all {
-			if err := owe(w, r.link, s.account); err != nil {
+			if _, err := owe(w, r.link, s.account, now, now); err != nil {
 				return err
 			}
 			if s.decide {
@@ -162,26 +195,41 @@ func (r *Receiver) enrolOrOwe(ctx context.Context, all []*subject) (pending bool
 // down says whether an error means that the partner could not be asked.
 func down(err error) bool {
 	var remote *RemoteError
-	return errors.Is(err, ErrPartnerDown) || errors.Is(err, ErrNotOpen) || errors.As(err, &remote)
+	return errors.Is(err, ErrPartnerDown) || errors.Is(err, ErrNotOpen) || errors.Is(err, errShare) || errors.As(err, &remote)
 }
 
-// evaluate asks the partner for identifiers under the live generation of an epoch.
-func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identifier) ([]linkage.Kept, error) {
+// exhausted says whether an error means that the day's budget has no room for so many.
+func exhausted(err error) bool {
+	var remote *RemoteError
+	return errors.As(err, &remote) && remote.Problem == BudgetExhausted || errors.Is(err, errShare)
+}
+
+// evaluate asks the partner for identifiers under the live generation of an epoch. Checks that are
+// owed leave room for sign-ups.
+func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identifier, owed bool) ([]linkage.Kept, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.CheckTimeout, ErrPartnerDown)
 	defer cancel()
 	b, err := r.blinder(ctx, c.epoch)
 	if err != nil {
 		return nil, unreachable(ctx, err)
 	}
+	if owed {
+		if err := r.share(ctx, len(ids)); err != nil {
+			return nil, unreachable(ctx, err)
+		}
+	}
 	if err := r.asked.count(ctx, r.cfg.Store, r.link, int64(len(ids))); err != nil {
-		return nil, err
+		return nil, unreachable(ctx, err)
 	}
 	blinding, err := b.Blind(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, unreachable(ctx, err)
 	}
 	id := uuid.New()
 	answer, err := r.cfg.Partner.Evaluate(ctx, c.epoch, id, blinding.Request())
+	if owed && exhausted(err) {
+		err = errors.Join(err, r.share(ctx, -len(ids)))
+	}
 	if err != nil {
 		return nil, unreachable(ctx, err)
 	}

@@ -42,6 +42,7 @@ func TestCheckFailsOpen(t *testing.T) {
 
 	w.partner.set(w.tr)
 	w.people.drop("b")
+	require.NoError(t, w.rec.Remove(t.Context(), "b"))
 	n, err = w.rec.Recheck(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, n)

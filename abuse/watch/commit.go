@@ -26,28 +26,36 @@ var errBehind = errors.New("watch: the feed has moved on")
 
 // enrolAll enrols the identifiers of subjects that are not enrolled yet, unenrols those that they no
 // longer have, takes in what was kept about them, and decides where that is asked for: the partner
-// is asked once an epoch, and all rows are written in one Update. Under the present epoch alone,
+// is asked once an epoch, and all rows are written in one Update. Under the present era alone,
 // and then a check is owed for what is being prepared; or everywhere.
 func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool) error {
 	var news []*learnt
 	var active, targets []*course
+	var short error
 	for attempt := 0; ; attempt++ {
 		if active == nil {
 			var err error
 			if active, err = r.current(ctx, attempt > 0); err != nil {
 				return err
 			}
-			if targets, err = r.targets(active, everywhere); err != nil {
+			if targets, err = r.targets(ctx, active, everywhere); err != nil {
 				return err
 			}
-			if news, err = r.learn(ctx, all, targets); err != nil {
-				return err
+			if targets, news, short = r.learn(ctx, all, targets, everywhere); len(news) == 0 && short != nil {
+				return short
 			}
 		}
 		err := r.commit(ctx, all, active, targets, news, attempt >= 2)
 		switch {
 		case errors.Is(err, errCursor):
 			active = nil
+		case err == nil:
+			for _, s := range all {
+				if s.stamp != nil {
+					s.stamp = s.left
+				}
+			}
+			return short
 		case !errors.Is(err, errBehind):
 			return err
 		}
@@ -69,24 +77,56 @@ func (r *Receiver) current(ctx context.Context, fresh bool) ([]*course, error) {
 	return all, nil
 }
 
-// targets gives the eras under which to enrol: the oldest of the present epoch, which has all
-// that was said, or all that are of it or of the next.
-func (r *Receiver) targets(active []*course, everywhere bool) (out []*course, err error) {
+// targets gives the eras under which to enrol: the present one, and everywhere those that are to
+// take its place as well.
+func (r *Receiver) targets(ctx context.Context, active []*course, everywhere bool) (out []*course, err error) {
 	now, ok := r.cfg.Agreement.Epoch(r.cfg.Clock())
+	if !ok {
+		return nil, ErrNotOpen
+	}
+	var present *course
+	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
+		present, err = presentOf(active, now, func(c *course) (cursor, error) {
+			cur, _, err := cursorOf(rd, c.number)
+			return cur, err
+		})
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if present == nil {
+		return nil, ErrNotOpen
+	}
 	for _, c := range active {
-		if ok && (c.epoch == now && (everywhere || len(out) == 0) || everywhere && c.epoch == now+1) {
+		if c == present || everywhere && c.number > present.number && (c.epoch == now || c.epoch == now+1) {
 			out = append(out, c)
 		}
-	}
-	if len(out) == 0 {
-		return nil, ErrNotOpen
 	}
 	return out, nil
 }
 
-// learn asks the partner for what is not enrolled yet.
-func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course) (news []*learnt, err error) {
-	for _, c := range targets {
+// presentOf gives the era of an epoch under which sign-ups are decided on: the newest that has all
+// that was said, for the feeds of those before it may have ended; at first the oldest there is.
+func presentOf(active []*course, epoch uint32, at func(*course) (cursor, error)) (present *course, err error) {
+	for _, c := range active {
+		if c.epoch != epoch {
+			continue
+		}
+		cur, err := at(c)
+		if err != nil {
+			return nil, err
+		}
+		if present == nil || cur.complete {
+			present = c
+		}
+	}
+	return present, nil
+}
+
+// learn asks the partner for what is not enrolled yet, and gives for which eras it has. Where the
+// day's budget ends before the last of them, what was evaluated is not to be lost.
+func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course, owed bool) (done []*course, news []*learnt, err error) {
+	for i, c := range targets {
 		var missing []*learnt
 		if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
 			missing = nil
@@ -103,35 +143,44 @@ func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course)
 			}
 			return nil
 		}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if err := r.evaluateAll(ctx, c, missing); err != nil {
-			return nil, err
+		if err := r.evaluateAll(ctx, c, missing, owed); err != nil {
+			if !exhausted(err) {
+				news = nil
+			}
+			return targets[:i], news, err
 		}
 		news = append(news, missing...)
 	}
-	return news, nil
+	return targets, news, nil
 }
 
-// evaluateAll asks for identifiers that several accounts may share, each once.
-func (r *Receiver) evaluateAll(ctx context.Context, c *course, missing []*learnt) error {
+// evaluateAll asks for identifiers that several accounts may share, each once. The subjects keep
+// what was evaluated: should the rest be refused, that is not paid for again.
+func (r *Receiver) evaluateAll(ctx context.Context, c *course, missing []*learnt, owed bool) error {
 	whose := map[hashing.Identifier][]*learnt{}
 	var ids []hashing.Identifier
 	for _, n := range missing {
 		id := n.s.ids[n.at]
+		if k, ok := n.s.paid[asking{c.number, id}]; ok {
+			n.kept = k
+			continue
+		}
 		if whose[id] == nil {
 			ids = append(ids, id)
 		}
 		whose[id] = append(whose[id], n)
 	}
 	for run := range slices.Chunk(ids, linkage.MaxEvaluation) {
-		kept, err := r.evaluate(ctx, c, run)
+		kept, err := r.evaluate(ctx, c, run, owed)
 		if err != nil {
 			return err
 		}
 		for i, id := range run {
 			for _, n := range whose[id] {
 				n.kept = kept[i]
+				n.s.pay(asking{c.number, id}, kept[i])
 			}
 		}
 	}
@@ -188,13 +237,30 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 			}
 			cursors[c] = &cur
 		}
+		present, err := presentOf(active, targets[0].epoch, func(c *course) (cursor, error) { return *cursors[c], nil })
+		if err != nil {
+			return err
+		}
+		if present != targets[0] {
+			return errCursor // a newer one has come to have all that was said
+		}
 		l := newLedger(w)
 		for _, s := range all {
+			s.left = nil
+			if s.outdated, err = outdated(w, r.link, s); err != nil {
+				return err
+			}
+			if s.outdated {
+				continue
+			}
 			if err := r.tidy(w, l, s, active, cursors); err != nil {
 				return err
 			}
 		}
 		for _, n := range news {
+			if n.s.outdated {
+				continue
+			}
 			if err := r.take(w, l, n, cursors[n.course]); err != nil {
 				return err
 			}
@@ -203,6 +269,9 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 			return err
 		}
 		for _, s := range all {
+			if s.outdated {
+				continue
+			}
 			if err := settleRecheck(w, r.link, s, owing, r.cfg.Clock()); err != nil {
 				return err
 			}

@@ -71,7 +71,8 @@ type Alarm struct {
 // Accounts is what the caller's own tables know. Identifiers and Holdings have the same order;
 // the index in it is the Place of a match.
 type Accounts interface {
-	// Identifiers gives those of an account; ErrGone if there is no such account any more.
+	// Identifiers gives those of an account; ErrGone if there is no such account, or not yet: who
+	// signs up may be checked before he is stored, and is waited for, some hours.
 	Identifiers(ctx context.Context, account string) ([]hashing.Identifier, error)
 	// Holdings gives the facts about them that a decision is based on.
 	Holdings(ctx context.Context, account string) ([]abuse.Holding, error)

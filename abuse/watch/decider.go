@@ -140,6 +140,7 @@ type candidate struct {
 	stamp    []byte
 	holdings []abuse.Holding
 	gone     bool
+	row      undecided
 }
 
 // decide goes once through the accounts with changes.
@@ -160,17 +161,25 @@ func (d *Decider) decide(ctx context.Context) error {
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 		var run []candidate
+		now := d.cfg.Clock()
 		for _, row := range rows {
 			account, _, ok := splitAccount(row.Key)
 			if !ok {
 				return damaged("undecided")
+			}
+			u, err := parseUndecided(row.Value)
+			if err != nil {
+				return err
+			}
+			if u.notBefore.After(now) {
+				continue // it was gone a moment ago
 			}
 			holdings, err := d.cfg.Accounts.Holdings(ctx, account)
 			if err != nil && !errors.Is(err, ErrGone) {
 				failed = append(failed, fmt.Errorf("watch: holdings: %w", err))
 				continue
 			}
-			run = append(run, candidate{account, row.Value, holdings, err != nil})
+			run = append(run, candidate{account, row.Value, holdings, err != nil, u})
 		}
 		if err := d.settleAll(ctx, run); err != nil {
 			failed = append(failed, err)
@@ -210,7 +219,7 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate) error {
 				continue // decided by another, or changed since the caller was asked
 			}
 			if c.gone {
-				if err := w.Delete(abuse.Undecided, keys[i]); err != nil {
+				if err := d.gone(w, keys[i], c.row); err != nil {
 					return err
 				}
 				continue
@@ -229,6 +238,20 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate) error {
 		}
 	}
 	return err
+}
+
+// gone leaves an account that the caller does not know for later: he may be about to store it.
+// One that has been gone for long is left for good.
+func (d *Decider) gone(w abuse.Writer, key []byte, u undecided) error {
+	now := d.cfg.Clock()
+	if u.gone.IsZero() {
+		u.gone = now
+	}
+	if now.Sub(u.gone) >= goneAfter {
+		return w.Delete(abuse.Undecided, key)
+	}
+	u.notBefore = now.Add(min(max(now.Sub(u.gone), time.Second), recheckMost))
+	return w.Put(abuse.Undecided, key, u.value())
 }
 
 // verdict is what settling an account came to.

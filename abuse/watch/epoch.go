@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -16,8 +17,9 @@ import (
 const dropSlice = 500 // rows in one Update
 
 // turn ends the eras whose place newer ones have taken: those whose epoch is over, or the same as
-// that of the newer one, when the newer one has all that was said and no check is owed. Then no
-// signal is lost, and none withdrawn that the newer one has.
+// that of the newer one, when the newer one has all that was said and no check is owed that was
+// before it had. Then no signal is lost, and none withdrawn that the newer one has; and sign-ups,
+// which are enrolled under the newer one by then, do not put it off.
 func (r *Receiver) turn(ctx context.Context, active []*course) error {
 	now, ok := r.cfg.Agreement.Epoch(r.cfg.Clock())
 	if len(active) < 2 || !ok {
@@ -34,17 +36,27 @@ func (r *Receiver) turn(ctx context.Context, active []*course) error {
 		return nil
 	}
 	ready := false
-	err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	may := func(rd abuse.Reader) error {
 		ready = false
-		c, ok, err := cursorOf(w, newest.number)
+		c, ok, err := cursorOf(rd, newest.number)
 		if err != nil || !ok || !c.complete || c.at.record != 0 {
 			return err
 		}
-		owed, err := r.owed(w)
-		if err != nil || owed {
+		if newest.complete.IsZero() {
+			newest.complete = r.cfg.Clock()
+		}
+		owed, err := r.owed(rd, newest.complete)
+		ready = err == nil && !owed
+		return err
+	}
+	// Mostly it is too early, and then nobody is kept from writing.
+	if err := r.cfg.Store.View(ctx, may); err != nil || !ready {
+		return err
+	}
+	err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		if err := may(w); err != nil || !ready {
 			return err
 		}
-		ready = true
 		for _, o := range old {
 			e := o.era
 			if err := retire(w, e); err != nil {
@@ -66,16 +78,23 @@ func (r *Receiver) turn(ctx context.Context, active []*course) error {
 	return errors.Join(append(failed, err)...)
 }
 
-// owed says whether checks are owed. One that has failed very often does not count: a callback
-// that is broken for one account must not keep old keys alive.
-func (r *Receiver) owed(rd abuse.Reader) (owed bool, err error) {
-	err = scanAll(rd, abuse.Rechecks, r.link[:], func(row abuse.Row) error {
+// owed says whether checks are owed since some time or before. One that has failed very often does
+// not count: a callback that is broken for one account must not keep old keys alive.
+func (r *Receiver) owed(rd abuse.Reader, since time.Time) (bool, error) {
+	err := scanAll(rd, abuse.Rechecks, r.link[:], func(row abuse.Row) error {
 		c, err := parseRecheck(row.Value)
-		owed = owed || c.attempts < recheckBlocked
+		if err == nil && c.attempts < recheckBlocked && !c.since.After(since) {
+			err = errOwed
+		}
 		return err
 	})
-	return owed, err
+	if errors.Is(err, errOwed) {
+		return true, nil
+	}
+	return false, err
 }
+
+var errOwed = errors.New("watch: a check is owed") // ends the scan
 
 // retire ends an era. Without its cursor nothing is taken in any more.
 func retire(w abuse.Writer, e era) error {

@@ -144,6 +144,7 @@ func TestBaseAgain(t *testing.T) {
 			w.people.put("c", ids(t, 2))
 			_, err = w.rec.Check(t.Context(), "c", w.people.all["c"])
 			require.NoError(t, err)
+			w.at.Add(60) // and what was owed is due
 			w.settle()
 			w.settle()
 			w.check()
@@ -286,4 +287,49 @@ func TestFeedIsLost(t *testing.T) {
 	w.settle()
 	w.check()
 	require.Len(t, w.known(), 1)
+}
+
+// A base that is enrolled again takes the first one's place however many sign up meanwhile, and they
+// are decided on what is said in its feed when that of the first has ended.
+func TestBaseAgainUnderSignUps(t *testing.T) {
+	for _, protocol := range []string{linkage.ProtocolEC, linkage.ProtocolVOLE} {
+		t.Run(protocol, func(t *testing.T) {
+			w := newTown(t, protocol)
+			require.NoError(t, w.base(0))
+			w.settle()
+			require.NoError(t, w.base(0))
+			w.people.put("first", phoneOf(t, 999))
+			_, err := w.rec.Check(t.Context(), "first", w.people.all["first"])
+			require.NoError(t, err)
+			w.report(1, 1, phoneOf(t, 777))
+			feeds := 0
+			for round := range 5 {
+				require.NoError(t, w.tr.Cut(t.Context()))
+				w.at.Add(60)
+				_, err := w.rec.Recheck(t.Context())
+				require.NoError(t, err)
+				name := fmt.Sprint("s-", round)
+				w.people.put(name, phoneOf(t, 1000+round))
+				if round > 0 && round%2 == 0 { // the partner cannot always be reached
+					w.partner.set(nil)
+				}
+				_, err = w.rec.Check(t.Context(), name, w.people.all[name])
+				require.NoError(t, err)
+				w.partner.set(w.tr)
+				require.NoError(t, w.rec.Follow(t.Context()))
+				if round == 0 {
+					w.people.put("reported", phoneOf(t, 777))
+					answer, err := w.rec.Check(t.Context(), "reported", w.people.all["reported"])
+					require.NoError(t, err)
+					require.Equal(t, 1, answer.Matched)
+				}
+				s, err := w.rec.Status(t.Context())
+				require.NoError(t, err)
+				feeds = len(s.Feeds)
+			}
+			require.Equal(t, 1, feeds)
+			w.settle()
+			w.check()
+		})
+	}
 }

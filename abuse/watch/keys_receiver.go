@@ -24,11 +24,11 @@ import (
 //	kept         BE64 era ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
 //	aliases      BE64 era ‖ keyed alias ‖ BE32 page -> list of account, signal
 //	matches      account ‖ link ‖ signal -> match (match.go)
-//	undecided    account -> a stamp, new with every change
+//	undecided    account -> a stamp, new with every change, first found gone, not before
 //	expiries     BE64 seconds since 1970 ‖ account ‖ link ‖ signal -> nothing
 //	decisions    account ‖ BE64 (2^64-1 - nanoseconds since 1970) ‖ id -> JSON: the last one comes first
 //	outbox       account ‖ BE64 nanoseconds ‖ id -> event (change.go)
-//	rechecks     link ‖ account -> attempts, not before, stamp (recheck.go)
+//	rechecks     link ‖ account -> attempts, not before, stamp, since, gone (recheck.go)
 //
 // The log has each tag that was enrolled after the base, with the cursor's place and mark at that
 // time. An intake that has read it up to a mark, and reads it from there in the Update that moves

@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"math/rand/v2"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -140,7 +141,27 @@ func (l *ledger) expire(e *entry) error {
 // markUndecided leaves the account to the decider. The stamp is new each time: what the decider has
 // asked the caller before it is not used after it.
 func markUndecided(w abuse.Writer, account string) error {
-	f := newFields(9)
-	f.uint64(rand.Uint64())
-	return w.Put(abuse.Undecided, accountKey(account), f)
+	u := undecided{stamp: rand.Uint64()}
+	return w.Put(abuse.Undecided, accountKey(account), u.value())
+}
+
+// undecided is the row of an account that is to be decided on.
+type undecided struct {
+	stamp     uint64
+	gone      time.Time // the caller was first found not to know the account; zero: he was not
+	notBefore time.Time // and is asked again
+}
+
+func (u *undecided) value() []byte {
+	f := newFields(25)
+	f.uint64(u.stamp)
+	f.uint64(unixOf(u.gone))
+	f.uint64(unixOf(u.notBefore))
+	return f
+}
+
+func parseUndecided(value []byte) (u undecided, err error) {
+	p := newRow(value)
+	u.stamp, u.gone, u.notBefore = p.u64(), timeOf(p.u64()), timeOf(p.u64())
+	return u, p.end()
 }

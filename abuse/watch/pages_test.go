@@ -82,7 +82,7 @@ func FuzzRows(f *testing.F) {
 	c := &cursor{at: position{3, 4}, mark: 5, digest: [32]byte{6}, time: testNow, complete: true, records: 7, day: 8, signals: 9}
 	x := &era{link: testLink, number: 3, status: eraActive, epoch: 4, feed: [16]byte{5}, slots: 2}
 	n := &enrolment{"p-1", hashing.Phone, 1, 2, [32]byte{3}}
-	k := &recheck{3, testNow, 4}
+	k := &recheck{3, testNow, 4, timeOf(7), timeOf(8)}
 	h := holdingRow(3, [16]byte{4}, n, [16]byte{5})
 
 	got, err := parseMatch(m.row().Key, m.row().Value)

@@ -81,6 +81,8 @@ type course struct {
 	filters []filter // of its generations; nil until there is something to take in
 	read    position // the log has been read up to here
 	mark    uint32
+
+	complete time.Time // when it was found to have all that was said, by [Receiver.turn]
 }
 
 // NewReceiver makes a receiver, and finishes what an earlier process left unfinished: a base that

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,55 +17,87 @@ import (
 // was being prepared. It goes with the Update that makes up for it, and a crash before that leaves
 // it. The row has the account's reference alone; the identifiers are asked for again.
 //
-// rechecks: link ‖ account -> version ‖ BE32 attempts ‖ BE64 not before, seconds ‖ BE64 stamp
+// An account that the caller does not know is not forgotten at once: whoever signs up may be checked
+// before the caller has stored him. That takes [Receiver.Remove], or goneAfter.
+//
+// rechecks: link ‖ account -> version ‖ BE32 attempts ‖ BE64 not before, seconds ‖ BE64 stamp ‖
+// BE64 owed since, seconds ‖ BE64 first found gone, seconds; the zero time: it was not
 
 const (
 	recheckRun     = 64               // accounts in one Update
 	recheckLater   = time.Minute      // when one is owed for a base that is not there yet
 	recheckMost    = 10 * time.Minute // between tries where a callback fails
 	recheckBlocked = 10               // tries after which it does not keep an epoch from ending
+	recheckRefused = 3                // accounts that the day has no room for, before others are not tried
+	goneAfter      = 6 * time.Hour    // how long an account may be gone before it is taken to be
 )
 
 type recheck struct {
 	attempts  uint32
 	notBefore time.Time
 	stamp     uint64
+	since     time.Time // it is owed, however often it was owed again
+	gone      time.Time // the account was first found gone; zero: it was not
 }
 
 func (c *recheck) value() []byte {
-	f := newFields(21)
+	f := newFields(37)
 	f.uint32(c.attempts)
 	f.uint64(unixOf(c.notBefore))
 	f.uint64(c.stamp)
+	f.uint64(unixOf(c.since))
+	f.uint64(unixOf(c.gone))
 	return f
 }
 
 func parseRecheck(value []byte) (c recheck, err error) {
 	p := newRow(value)
-	c.attempts, c.notBefore, c.stamp = p.u32(), timeOf(p.u64()), p.u64()
+	c.attempts, c.notBefore, c.stamp, c.since, c.gone = p.u32(), timeOf(p.u64()), p.u64(), timeOf(p.u64()), timeOf(p.u64())
 	return c, p.end()
 }
 
-// owe stores that an account is to be checked.
-func owe(w abuse.Writer, link uuid.UUID, account string) error {
-	c := recheck{notBefore: time.Unix(0, 0), stamp: rand.Uint64()}
-	return w.Put(abuse.Rechecks, recheckKey(link, account), c.value())
+// owe stores that an account is to be checked, from a time on. Whether it was found gone before
+// does not count any more.
+func owe(w abuse.Writer, link uuid.UUID, account string, now, notBefore time.Time) (stamp []byte, err error) {
+	c := recheck{notBefore: notBefore, stamp: rand.Uint64(), since: now}
+	key := recheckKey(link, account)
+	have, err := get(w, abuse.Rechecks, key)
+	if err != nil {
+		return nil, err
+	}
+	if have != nil {
+		old, err := parseRecheck(have)
+		if err != nil {
+			return nil, err
+		}
+		c.since, c.attempts = old.since, old.attempts
+	}
+	stamp = c.value()
+	return stamp, w.Put(abuse.Rechecks, key, stamp)
 }
 
-// settleRecheck takes the row away that a subject was checked for, unless one is still, or again,
-// owed.
+// outdated says whether the check that a subject is made up for is not that which is owed any more:
+// another was made meanwhile, or the account removed, and what was asked for before says nothing.
+func outdated(r abuse.Reader, link uuid.UUID, s *subject) (bool, error) {
+	if s.stamp == nil {
+		return false, nil
+	}
+	have, err := get(r, abuse.Rechecks, recheckKey(link, s.account))
+	return !bytes.Equal(have, s.stamp), err
+}
+
+// settleRecheck takes the row away of a subject that was checked, for that or at sign-up, unless a
+// check is still owed. So each check changes or takes away the row, and outdates whoever has read it.
 func settleRecheck(w abuse.Writer, link uuid.UUID, s *subject, owing bool, now time.Time) error {
 	key := recheckKey(link, s.account)
 	have, err := get(w, abuse.Rechecks, key)
 	switch {
 	case err != nil:
 		return err
-	case owing && s.stamp == nil:
-		return owe(w, link, s.account)
 	case owing:
-		c := recheck{notBefore: now.Add(recheckLater), stamp: rand.Uint64()}
-		return w.Put(abuse.Rechecks, key, c.value())
-	case s.stamp != nil && bytes.Equal(have, s.stamp):
+		s.left, err = owe(w, link, s.account, now, now.Add(recheckLater))
+		return err
+	case have != nil:
 		return w.Delete(abuse.Rechecks, key)
 	}
 	return nil
@@ -90,7 +123,7 @@ func (r *Receiver) Recheck(ctx context.Context) (n int, err error) {
 		from = append(rows[len(rows)-1].Key, 0)
 		run, errs := r.due(ctx, rows)
 		failed = append(failed, errs...)
-		done, err := r.recheckRun(ctx, run)
+		done, err := r.recheckRun(ctx, run, new(int))
 		n += done
 		r.tel.rechecks.Add(ctx, int64(done), r.tel.set)
 		if done > 0 {
@@ -119,11 +152,12 @@ func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, f
 		}
 		ids, err := r.cfg.Accounts.Identifiers(ctx, account)
 		if errors.Is(err, ErrGone) {
-			err = r.remove(ctx, account, row.Value)
-			if err == nil {
-				continue
+			if err := r.foundGone(ctx, account, row, c); err != nil {
+				failed = append(failed, err)
 			}
+			continue
 		}
+		c.gone = time.Time{}
 		var s *subject
 		if err == nil {
 			s, err = r.subject(ctx, account, ids)
@@ -138,26 +172,93 @@ func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, f
 	return run, failed
 }
 
+// foundGone forgets an account that has been gone for so long that the caller will not store it any
+// more, or that was removed; any other is asked for again.
+func (r *Receiver) foundGone(ctx context.Context, account string, row abuse.Row, c recheck) error {
+	now := r.cfg.Clock()
+	if c.gone.IsZero() {
+		c.gone = now
+	}
+	if now.Sub(c.gone) >= goneAfter {
+		return r.remove(ctx, account, row.Value)
+	}
+	return r.postpone(ctx, row, c)
+}
+
 // recheckRun enrols a run of accounts, and one by one if that fails for a reason that lies in one.
-func (r *Receiver) recheckRun(ctx context.Context, run []*subject) (n int, err error) {
+func (r *Receiver) recheckRun(ctx context.Context, run []*subject, refused *int) (n int, err error) {
 	if len(run) == 0 {
 		return 0, nil
 	}
 	var store *abuse.StoreError
 	err = r.enrolAll(ctx, run, true)
+	if exhausted(err) {
+		return r.recheckSome(ctx, run, refused, err)
+	}
 	if err == nil || len(run) == 1 || down(err) || errors.As(err, &store) || ctx.Err() != nil {
 		if err == nil {
-			n = len(run)
+			for _, s := range run {
+				if !s.outdated {
+					n++
+				}
+			}
 		}
 		return n, err
 	}
 	var failed []error
 	for i := range run {
-		one, err := r.recheckRun(ctx, run[i:i+1])
+		one, err := r.recheckRun(ctx, run[i:i+1], refused)
 		n += one
 		failed = append(failed, err)
 	}
 	return n, errors.Join(failed...)
+}
+
+// recheckSome goes on with less, where the day's budget has no room for a run. An account that has
+// more than there is room for waits, and keeps neither others from their turn nor, for ever, an
+// epoch from ending.
+func (r *Receiver) recheckSome(ctx context.Context, run []*subject, refused *int, why error) (n int, err error) {
+	run = slices.DeleteFunc(run, func(s *subject) bool { return s.outdated })
+	if len(run) == 0 {
+		return 0, why
+	}
+	if len(run) == 1 {
+		*refused++
+		c, err := parseRecheck(run[0].stamp)
+		if err == nil {
+			err = r.postpone(ctx, abuse.Row{Key: recheckKey(r.link, run[0].account), Value: run[0].stamp}, c)
+		}
+		return 0, errors.Join(why, err)
+	}
+	half := len(run) / 2
+	n, err = r.recheckRun(ctx, run[:half], refused)
+	if err == nil || exhausted(err) && *refused < recheckRefused {
+		more, also := r.recheckRun(ctx, run[half:], refused)
+		n, err = n+more, errors.Join(err, also)
+	}
+	return n, err
+}
+
+// errShare says that checks that are owed have used what they may of a day.
+var errShare = errors.New("watch: what is left of the day is for sign-ups")
+
+// budgetShare is the budget row that counts what was asked for because it was owed.
+const budgetShare = "owed"
+
+// share takes from what checks that are owed may use of a day: three quarters of it, and where that
+// is little, as much as one account may need. Below zero it gives back what the partner has refused.
+func (r *Receiver) share(ctx context.Context, n int) error {
+	day := r.cfg.Agreement.Limits.AdditionsPerDay
+	s := spending{r.link, budgetShare, dayOf(r.cfg.Clock()), int64(n), max(day-day/4, min(day, maxIdentifiers)), true}
+	var granted int64
+	err := r.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
+		granted, _, err = spend(w, s)
+		return err
+	})
+	if err == nil && n > 0 && granted == 0 {
+		err = errShare
+	}
+	return err
 }
 
 // postpone puts a check off, the longer the more often it has failed.

@@ -3,6 +3,9 @@ package watch
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -17,10 +20,17 @@ func (r *Receiver) Remove(ctx context.Context, account string) error {
 	return r.remove(ctx, account, nil)
 }
 
-// remove forgets an account. While a base is being built, which may have it, a check is owed for
-// it, which finds that the account is gone and comes here again; stamp is that check.
+// remove forgets an account; with a stamp only if the check that is owed is still that one, and
+// nobody has signed up meanwhile. While a base is being built with any partner, which may have it, a
+// check is owed for it there, which finds that the account is gone and comes here again.
 func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) error {
 	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		if stamp != nil {
+			have, err := get(w, abuse.Rechecks, recheckKey(r.link, account))
+			if err != nil || !bytes.Equal(have, stamp) {
+				return err
+			}
+		}
 		held, err := holdingsOf(w, account)
 		if err != nil {
 			return err
@@ -40,7 +50,7 @@ func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) err
 		if err := scanAll(w, abuse.Outbox, prefix, func(row abuse.Row) error { return w.Delete(abuse.Outbox, row.Key) }); err != nil {
 			return err
 		}
-		return r.removeRecheck(w, account, stamp)
+		return r.removeRechecks(w, account, stamp)
 	})
 }
 
@@ -65,21 +75,64 @@ func removeMatches(w abuse.Writer, account string) error {
 	})
 }
 
-func (r *Receiver) removeRecheck(w abuse.Writer, account string, stamp []byte) error {
-	all, err := eras(w, r.link)
-	if err != nil {
-		return err
+// removeRechecks takes away the checks that are owed, with all partners, or leaves one for a base
+// that is being built: the account is known to be gone, and not waited for.
+func (r *Receiver) removeRechecks(w abuse.Writer, account string, stamp []byte) error {
+	var all [][16]byte
+	for _, table := range []abuse.Table{abuse.Generations, abuse.Rechecks} {
+		some, err := linksIn(w, table)
+		if err != nil {
+			return err
+		}
+		all = append(all, some...)
 	}
-	for _, e := range all {
-		if e.status == eraBuilding {
-			s := &subject{account: account, stamp: stamp}
-			return settleRecheck(w, r.link, s, true, r.cfg.Clock())
+	now := r.cfg.Clock()
+	for _, link := range all {
+		bases, err := eras(w, link)
+		if err != nil {
+			return err
+		}
+		key := recheckKey(link, account)
+		if stamp != nil && link != r.link { // found gone, not removed: a check that is owed there finds out by itself
+			if have, err := get(w, abuse.Rechecks, key); err != nil || have != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if !slices.ContainsFunc(bases, func(e era) bool { return e.status == eraBuilding }) {
+			if err := w.Delete(abuse.Rechecks, key); err != nil {
+				return err
+			}
+			continue
+		}
+		c := recheck{notBefore: now, stamp: rand.Uint64(), since: now, gone: time.Unix(1, 0)}
+		if stamp != nil {
+			c.notBefore = now.Add(recheckLater)
+		}
+		if err := w.Put(abuse.Rechecks, key, c.value()); err != nil {
+			return err
 		}
 	}
-	key := recheckKey(r.link, account)
-	have, err := get(w, abuse.Rechecks, key)
-	if err == nil && (stamp == nil || bytes.Equal(have, stamp)) {
-		err = w.Delete(abuse.Rechecks, key)
+	return nil
+}
+
+// linksIn gives the links that have rows in a table whose keys begin with them: of each the first
+// row is read alone. Rows of no link have zeros there.
+func linksIn(r abuse.Reader, table abuse.Table) (all [][16]byte, err error) {
+	for from := after(make([]byte, 16)); ; {
+		rows, err := r.Scan(table, from, nil, 1)
+		if err != nil || len(rows) == 0 {
+			return all, err
+		}
+		if len(rows[0].Key) < 16 {
+			return all, damaged(table.String())
+		}
+		link := [16]byte(rows[0].Key)
+		all = append(all, link)
+		if from = after(link[:]); from == nil {
+			return all, nil
+		}
 	}
-	return err
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -83,18 +82,9 @@ func (t *Transmitter) turn(ctx context.Context) error {
 }
 
 func (t *Transmitter) turnKeys(ctx context.Context, from, to uint32) error {
-	epoch, key, err := t.loadKey(ctx, from)
+	from, key, err := t.loadKey(ctx, from) // what is erased stays so, whatever the clock says
 	if err != nil {
 		return err
-	}
-	from = max(from, epoch) // what is erased stays so, whatever the clock says
-	if epoch < from {
-		for ; epoch < from; epoch++ {
-			key = linkage.Ratchet(key)
-		}
-		if err := t.saveKey(epoch, key); err != nil {
-			return err
-		}
 	}
 	keys := map[uint32]hashing.Key{}
 	for e := from; e < to; e++ {
@@ -112,36 +102,41 @@ func (t *Transmitter) turnKeys(ctx context.Context, from, to uint32) error {
 	return t.dropBefore(ctx, from)
 }
 
-// loadKey gives the key of the lowest epoch that was open; at the first start a new one.
-func (t *Transmitter) loadKey(ctx context.Context, from uint32) (uint32, hashing.Key, error) {
-	secret, err := t.cfg.Vault.Load(t.keyName())
-	if errors.Is(err, fs.ErrNotExist) {
-		heads, err := t.heads(ctx)
-		if err == nil && len(heads) > 0 {
-			err = errors.New("watch: the vault has lost the key under which the store's feeds were made")
+// loadKey gives the key of an epoch, and leaves in the vault no earlier one; or that of the lowest
+// epoch there is a key of, if that is later. At the first start it is a new one. Other processes may
+// do the same at the same time: what is on the disk counts.
+func (t *Transmitter) loadKey(ctx context.Context, from uint32) (epoch uint32, key hashing.Key, err error) {
+	secret, err := t.cfg.Vault.alter(t.keyName(), func(old []byte) ([]byte, error) {
+		if old == nil {
+			heads, err := t.heads(ctx)
+			if err == nil && len(heads) > 0 {
+				err = errors.New("watch: the vault has lost the key under which the store's feeds were made")
+			}
+			return formKey(from, hashing.NewKey()), err
 		}
-		if err != nil {
-			return 0, hashing.Key{}, err
+		epoch, key, err := parseKey(old)
+		for ; epoch < from && err == nil; epoch++ {
+			key = linkage.Ratchet(key)
 		}
-		key := hashing.NewKey()
-		return from, key, t.saveKey(from, key)
-	}
+		return formKey(epoch, key), err
+	})
 	if err != nil {
 		return 0, hashing.Key{}, err
 	}
 	defer clear(secret)
+	return parseKey(secret)
+}
+
+func formKey(epoch uint32, key hashing.Key) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{rowVersion}, epoch), key.ExposeText()...)
+}
+
+func parseKey(secret []byte) (uint32, hashing.Key, error) {
 	if len(secret) < 5 || secret[0] != rowVersion {
 		return 0, hashing.Key{}, ErrVault
 	}
 	key, err := hashing.ParseKey(string(secret[5:]))
 	return binary.BigEndian.Uint32(secret[1:]), key, err
-}
-
-func (t *Transmitter) saveKey(epoch uint32, key hashing.Key) error {
-	secret := binary.BigEndian.AppendUint32([]byte{rowVersion}, epoch)
-	secret = append(secret, key.ExposeText()...)
-	defer clear(secret)
-	return t.cfg.Vault.Save(t.keyName(), secret)
 }
 
 // config is that of a session in an epoch.

@@ -125,11 +125,14 @@ func (t *Transmitter) newFeed(ctx context.Context, epoch uint32, generations []l
 		generations = []linkage.GenerationID{linkage.LiveGeneration(t.cfg.Agreement, epoch)}
 	}
 	feed := linkage.NewFeedID(t.cfg.Agreement, epoch, generations)
-	if _, err := t.cfg.Vault.Load(t.feedName(feed)); errors.Is(err, fs.ErrNotExist) {
-		if err := t.cfg.Vault.Save(t.feedName(feed), []byte(hashing.NewKey().ExposeText())); err != nil {
-			return feed, err
+	secret, err := t.cfg.Vault.alter(t.feedName(feed), func(old []byte) ([]byte, error) {
+		if old != nil {
+			return old, nil
 		}
-	} else if err != nil {
+		return []byte(hashing.NewKey().ExposeText()), nil
+	})
+	clear(secret)
+	if err != nil {
 		return feed, err
 	}
 	return feed, t.update(ctx, func(w abuse.Writer) error {

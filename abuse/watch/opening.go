@@ -178,17 +178,24 @@ func (t *Transmitter) ready(feed linkage.FeedID) *openFeed {
 	return t.feeds[feed]
 }
 
+// admitted is ErrOptedOut if nothing may be said of the account for the agreement's purpose.
+func (t *Transmitter) admitted(ctx context.Context, account string) error {
+	purpose := t.cfg.Agreement.Purpose
+	if !purpose.OptOutApplies() {
+		return nil
+	}
+	out, err := t.cfg.OptOut.OptedOut(ctx, account, purpose)
+	if err == nil && out {
+		err = ErrOptedOut
+	}
+	return err
+}
+
 // whom gives the identifiers of an account that may be used: of kinds of the agreement, each once.
 func (t *Transmitter) whom(ctx context.Context, account string) ([]hashing.Identifier, error) {
 	a := t.cfg.Agreement
-	if a.Purpose.OptOutApplies() {
-		out, err := t.cfg.OptOut.OptedOut(ctx, account, a.Purpose)
-		if err != nil {
-			return nil, err
-		}
-		if out {
-			return nil, ErrOptedOut
-		}
+	if err := t.admitted(ctx, account); err != nil {
+		return nil, err
 	}
 	all, err := t.cfg.Identifiers(ctx, account)
 	if err != nil {

@@ -165,7 +165,7 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 // there is one in each, nobody is asked for the account's identifiers: they stay those.
 func (t *Transmitter) evaluate(ctx context.Context, id uuid.UUID, account string, open []storedHead, has map[linkage.FeedID]bool) (map[linkage.FeedID][]byte, error) {
 	if len(open) > 0 && !slices.ContainsFunc(open, func(h storedHead) bool { return !has[h.feed] }) {
-		return nil, nil
+		return nil, t.admitted(ctx, account) // who has opted out since is not said anything of
 	}
 	ids, err := t.whom(ctx, account)
 	if err != nil {

@@ -126,10 +126,16 @@ func TestOptOut(t *testing.T) {
 	s := newService(t, newParties(t, func(a *linkage.Agreement) { a.Purpose = linkage.Analytics }))
 	_, err := NewTransmitter(t.Context(), s.config())
 	require.Error(t, err, "no register")
-	s.also = func(c *TransmitterConfig) { c.OptOut = optedOut{"acc-1": true} }
+	out := optedOut{"acc-1": true}
+	s.also = func(c *TransmitterConfig) { c.OptOut = out }
 	tr := s.start()
 	require.ErrorIs(t, tr.Report(t.Context(), s.account(1), testSignal(1, 0)), ErrOptedOut)
 	require.NoError(t, tr.Report(t.Context(), s.account(2), testSignal(2, 0)))
+	// Nor is a signal revised that was said before its user has opted out; it can be withdrawn.
+	require.NoError(t, tr.Cut(t.Context()))
+	out["acc-2"] = true
+	require.ErrorIs(t, tr.Report(t.Context(), "acc-2", testSignal(2, 1)), ErrOptedOut)
+	require.NoError(t, tr.Retract(t.Context(), testSignal(2, 0).ID))
 }
 
 // Whatever call of the store fails, before or after it was done, what comes of trying again is

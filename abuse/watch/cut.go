@@ -94,6 +94,7 @@ type cut struct {
 // news is a signal of which something is to be published.
 type news struct {
 	id     uuid.UUID
+	key    []byte // in Unpublished
 	stamp  []byte
 	signal signalRow
 	about  aboutRow
@@ -113,54 +114,39 @@ func (c *cut) collect(r abuse.Reader) (err error) {
 	}
 	c.header = linkage.BatchHeader{Number: c.head.number + 1, Previous: c.head.digest, Time: at, Final: c.head.ending}
 	c.period = dayOf(at)
-	rows, err := r.Scan(abuse.Unpublished, c.f.id[:], after(c.f.id[:]), linkage.MaxRecords)
-	if err != nil {
-		return err
-	}
-	c.more = len(rows) == linkage.MaxRecords
-	signals, abouts := make([][]byte, len(rows)), make([][]byte, len(rows))
-	for i, row := range rows {
-		id := uuid.UUID(row.Key[16:])
-		signals[i], abouts[i] = signalKey(c.t.link, id), feedKey(c.f.id, id[:])
-	}
-	if len(rows) > 0 {
-		if signals, err = r.Get(abuse.Signals, signals...); err != nil {
-			return err
-		}
-		if abouts, err = r.Get(abuse.About, abouts...); err != nil {
-			return err
-		}
-	}
-	c.news = make([]news, len(rows))
-	for i, row := range rows {
-		n := &c.news[i]
-		n.id, n.stamp = uuid.UUID(row.Key[16:]), row.Value
-		if n.gone = signals[i] == nil || abouts[i] == nil; n.gone {
-			continue
-		}
-		if n.signal, err = parseSignalRow(signals[i]); err != nil {
-			return err
-		}
-		if n.about, err = parseAboutRow(abouts[i]); err != nil {
-			return err
-		}
-	}
 	return c.admit(r)
 }
 
-// admit leaves out what is over the caps of the agreement.
+// admit reads as much as the caps of the agreement leave room for. Withdrawals are under none, and
+// come first: no backlog of what is said holds them up.
 func (c *cut) admit(r abuse.Reader) error {
 	limits := c.t.cfg.Agreement.Limits
 	day, err := counted(r, c.t.link, budgetSignals+string(c.f.id[:]))
 	if err != nil {
 		return err
 	}
-	if c.period < day.period {
-		c.period = day.period
-	}
+	c.period = max(c.period, day.period)
 	left := limits.SignalsPerDay
 	if day.period == c.period {
 		left -= day.used
+	}
+	records, err := counted(r, c.t.link, budgetRecords+string(c.f.id[:]))
+	if err != nil {
+		return err
+	}
+	most, all := left, limits.Records-records.used
+	if !c.head.complete {
+		most = max(most, all)
+	}
+	withdrawn, err := c.read(r, true, linkage.MaxRecords)
+	if err != nil {
+		return err
+	}
+	// One more than may be said, to see whether something is left over.
+	limit := int(min(int64(linkage.MaxRecords-withdrawn), max(0, most)+1))
+	read, err := c.read(r, false, limit)
+	if err != nil {
+		return err
 	}
 	adds := int64(0)
 	for i := range c.news {
@@ -168,32 +154,59 @@ func (c *cut) admit(r abuse.Reader) error {
 			adds++
 		}
 	}
+	c.more = read == limit
 	// The opening of a feed has its own cap, for it says again what was said on many days.
 	c.opening = !c.head.complete && (!c.head.opened || c.more || adds > left)
 	if c.opening {
-		records, err := counted(r, c.t.link, budgetRecords+string(c.f.id[:]))
-		if err != nil {
-			return err
-		}
-		left = limits.Records - records.used
-		c.more = true
+		left, c.more = all, true
 	}
 	if adds > left {
 		c.overCap = true
-		c.more = false
-		drop := adds - left
-		for i := len(c.news) - 1; i >= 0 && drop > 0; i-- {
+		c.more = withdrawn == linkage.MaxRecords
+		for i := len(c.news) - 1; i >= 0 && adds > max(0, left); i-- {
 			if !c.news[i].gone && !c.news[i].signal.retracted {
 				c.news = slices.Delete(c.news, i, i+1)
-				drop--
+				adds--
 			}
 		}
-		adds = left
 	}
 	n := len(c.news)
 	c.padding = int(max(0, min(int64(linkage.PaddedCount(n)-n), left-adds, int64(linkage.MaxRecords-n))))
 	c.header.Complete = !c.opening
 	return c.readOrdinals(r)
+}
+
+// read reads what there is to withdraw, or to say, and gives how many rows that were.
+func (c *cut) read(r abuse.Reader, retracted bool, limit int) (int, error) {
+	from, to := newsKey(c.f.id, retracted, uuid.Nil), after(newsKey(c.f.id, retracted, uuid.Max))
+	rows, err := r.Scan(abuse.Unpublished, from, to, limit)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	signals, abouts := make([][]byte, len(rows)), make([][]byte, len(rows))
+	for i, row := range rows {
+		id := uuid.UUID(row.Key[17:])
+		signals[i], abouts[i] = signalKey(c.t.link, id), feedKey(c.f.id, id[:])
+	}
+	if signals, err = r.Get(abuse.Signals, signals...); err != nil {
+		return 0, err
+	}
+	if abouts, err = r.Get(abuse.About, abouts...); err != nil {
+		return 0, err
+	}
+	for i, row := range rows {
+		n := news{id: uuid.UUID(row.Key[17:]), key: row.Key, stamp: row.Value}
+		if n.gone = signals[i] == nil || abouts[i] == nil; !n.gone {
+			if n.signal, err = parseSignalRow(signals[i]); err != nil {
+				return 0, err
+			}
+			if n.about, err = parseAboutRow(abouts[i]); err != nil {
+				return 0, err
+			}
+		}
+		c.news = append(c.news, n)
+	}
+	return len(rows), nil
 }
 
 // readOrdinals reads how many signals the identifiers of first publications have had.
@@ -298,7 +311,7 @@ func (c *cut) publish(w abuse.Writer) error {
 	}
 	keys := make([][]byte, len(c.news))
 	for i := range c.news {
-		keys[i] = feedKey(f.id, c.news[i].id[:])
+		keys[i] = c.news[i].key
 	}
 	if len(keys) > 0 {
 		stamps, err := w.Get(abuse.Unpublished, keys...)
@@ -315,13 +328,14 @@ func (c *cut) publish(w abuse.Writer) error {
 	}
 	for i := range c.news {
 		n := &c.news[i]
-		err := w.Delete(abuse.Unpublished, keys[i])
+		err := w.Delete(abuse.Unpublished, n.key)
+		about := feedKey(f.id, n.id[:])
 		switch {
 		case err != nil:
 		case n.gone || n.signal.retracted:
-			err = w.Delete(abuse.About, keys[i])
+			err = w.Delete(abuse.About, about)
 		case n.value != nil:
-			err = w.Put(abuse.About, keys[i], n.value)
+			err = w.Put(abuse.About, about, n.value)
 		}
 		if err != nil {
 			return err

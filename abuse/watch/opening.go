@@ -342,7 +342,7 @@ func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, r
 				continue
 			}
 			if err := errors.Join(w.Put(abuse.About, feedKey(f.id, id[:]), abouts[id]),
-				w.Put(abuse.Unpublished, feedKey(f.id, id[:]), be64(s.sequence))); err != nil {
+				w.Put(abuse.Unpublished, newsKey(f.id, false, id), be64(s.sequence))); err != nil {
 				return err
 			}
 		}

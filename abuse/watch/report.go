@@ -152,7 +152,7 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 					return err
 				}
 			}
-			if err := w.Put(abuse.Unpublished, key, be64(row.sequence)); err != nil {
+			if err := w.Put(abuse.Unpublished, newsKey(h.feed, false, id), be64(row.sequence)); err != nil {
 				return err
 			}
 		}
@@ -255,9 +255,10 @@ func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
 		case about.published && !h.final:
 			// Whom it was about is not needed any more: the alias alone is withdrawn.
 			about.sealed = nil
-			err = errors.Join(w.Put(abuse.About, key, about.value()), w.Put(abuse.Unpublished, key, be64(gone.sequence)))
+			err = errors.Join(w.Put(abuse.About, key, about.value()), w.Delete(abuse.Unpublished, newsKey(h.feed, false, id)),
+				w.Put(abuse.Unpublished, newsKey(h.feed, true, id), be64(gone.sequence)))
 		default:
-			err = errors.Join(w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, key))
+			err = errors.Join(w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, newsKey(h.feed, false, id)))
 		}
 		if err != nil {
 			return err

@@ -56,6 +56,7 @@ const (
 	AlarmStoreFailing    AlarmKind = "store_failing"    // the store refuses to write
 	AlarmFeedStalled     AlarmKind = "feed_stalled"     // the feed cannot be followed any further
 	AlarmSignalsOverCap  AlarmKind = "signals_over_cap" // more signals than a day may have; the rest waits
+	AlarmSignalsLeftOut  AlarmKind = "signals_left_out" // signals are not in a new feed: there are too many about their identifiers
 	AlarmEpochDue        AlarmKind = "epoch_due"        // the next epoch's base is to be enrolled
 	AlarmOtherKey        AlarmKind = "other_key"        // the partner answers or publishes under another key than before in this epoch
 )

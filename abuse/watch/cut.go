@@ -3,7 +3,6 @@ package watch
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
@@ -84,7 +83,7 @@ type cut struct {
 	opening   bool  // counts against the cap on records and not against that of a day
 	padding   int
 	overCap   bool
-	ordinals  map[string]int64 // of identifiers, by key, after the batch
+	ordinals  map[string]uint16 // of identifiers, by key, after the batch
 	header    linkage.BatchHeader
 	batch     []byte
 	digest    [32]byte
@@ -104,7 +103,7 @@ type news struct {
 
 // collect reads what there is to publish.
 func (c *cut) collect(r abuse.Reader) (err error) {
-	*c = cut{t: c.t, f: c.f, ordinals: map[string]int64{}, published: map[linkage.Operation]int64{}}
+	*c = cut{t: c.t, f: c.f, ordinals: map[string]uint16{}, published: map[linkage.Operation]int64{}}
 	if c.head, err = headOf(r, c.t.link, c.f.id); err != nil || c.head.final {
 		return err
 	}
@@ -225,12 +224,9 @@ func (c *cut) readOrdinals(r abuse.Reader) error {
 			keys = append(keys, feedKey(c.f.id, a.Token[:]))
 		}
 	}
-	if len(keys) == 0 {
-		return nil
-	}
-	values, err := r.Get(abuse.Ordinals, keys...)
-	for i, v := range values {
-		c.ordinals[string(keys[i])] = ordinal(v)
+	counts, err := ordinalsAt(r, keys)
+	for i, n := range counts {
+		c.ordinals[string(keys[i])] = n.published
 	}
 	return err
 }
@@ -240,7 +236,6 @@ func (c *cut) readOrdinals(r abuse.Reader) error {
 func (c *cut) make() error {
 	var records [][]byte
 	size := 0
-	limit := c.t.cfg.Agreement.Limits.SignalsPerIdentifier
 	kept := c.news[:0]
 	for i := range c.news {
 		n := c.news[i]
@@ -261,18 +256,10 @@ func (c *cut) make() error {
 			op, label = linkage.Revise, n.signal.label
 			if !n.about.published {
 				op = linkage.Add
-				about = slices.DeleteFunc(about, func(a linkage.About) bool {
-					return c.ordinals[string(feedKey(c.f.id, a.Token[:]))] >= limit
-				})
 				for i := range about {
 					key := string(feedKey(c.f.id, about[i].Token[:]))
-					about[i].Nth = uint16(c.ordinals[key])
+					about[i].Nth = c.ordinals[key]
 					c.ordinals[key]++
-				}
-				if len(about) == 0 {
-					n.gone = true // as many signals about each of them as may be
-					kept = append(kept, n)
-					continue
 				}
 				sealed, err := parseAboutRow(c.f.sealAbout(n.id, about))
 				if err != nil {
@@ -341,10 +328,8 @@ func (c *cut) publish(w abuse.Writer) error {
 			return err
 		}
 	}
-	for key, n := range c.ordinals {
-		if err := w.Put(abuse.Ordinals, []byte(key), binary.BigEndian.AppendUint16(nil, uint16(n))); err != nil {
-			return err
-		}
+	if err := c.count(w); err != nil {
+		return err
 	}
 	s := spending{t.link, budgetSignals + string(f.id[:]), c.period, c.adds, t.cfg.Agreement.Limits.SignalsPerDay, true}
 	if c.opening {
@@ -364,6 +349,22 @@ func (c *cut) publish(w abuse.Writer) error {
 	key := batchKey(f.id, next.number)
 	sealed := f.keeper.SealBytes(joined([]byte{rowVersion}, c.digest[:]), c.batch, key)
 	return errors.Join(w.Put(abuse.Batches, key, sealed), w.Put(abuse.Heads, headKey(t.link, f.id), next.value()))
+}
+
+// count keeps the numbers that were given. What was reported meanwhile counts on.
+func (c *cut) count(w abuse.Writer) error {
+	keys := make([][]byte, 0, len(c.ordinals))
+	for key := range c.ordinals {
+		keys = append(keys, []byte(key))
+	}
+	counts, err := ordinalsAt(w, keys)
+	for i := range counts {
+		if err == nil {
+			counts[i].published = c.ordinals[string(keys[i])]
+			err = counts[i].putAt(w, keys[i])
+		}
+	}
+	return err
 }
 
 // tell counts what was published, and wakes who follows.

@@ -216,8 +216,8 @@ func (t *Transmitter) whom(ctx context.Context, account string) ([]hashing.Ident
 	return ids, nil
 }
 
-// about evaluates identifiers for a feed and seals what comes of it as a row.
-func (f *openFeed) about(id uuid.UUID, ids []hashing.Identifier) ([]byte, error) {
+// about evaluates identifiers for a feed.
+func (f *openFeed) about(ids []hashing.Identifier) ([]linkage.About, error) {
 	all := make([]linkage.About, len(ids))
 	for i, who := range ids {
 		var err error
@@ -225,7 +225,7 @@ func (f *openFeed) about(id uuid.UUID, ids []hashing.Identifier) ([]byte, error)
 			return nil, err
 		}
 	}
-	return f.sealAbout(id, all), nil
+	return all, nil
 }
 
 func (f *openFeed) sealAbout(id uuid.UUID, all []linkage.About) []byte {
@@ -277,10 +277,10 @@ func (t *Transmitter) fill(ctx context.Context, f *openFeed) error {
 }
 
 // abouts evaluates the identifiers of a run of signals, those that are still to be said.
-func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row) (map[uuid.UUID][]byte, error) {
+func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row) (map[uuid.UUID][]linkage.About, error) {
 	now := t.now(ctx)
 	var mu sync.Mutex
-	out := map[uuid.UUID][]byte{}
+	out := map[uuid.UUID][]linkage.About{}
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	for _, row := range rows {
@@ -301,7 +301,7 @@ func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row)
 			if err != nil {
 				return err
 			}
-			about, err := f.about(id, ids)
+			about, err := f.about(ids)
 			mu.Lock()
 			defer mu.Unlock()
 			out[id] = about
@@ -312,8 +312,10 @@ func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row)
 }
 
 // take writes a run of signals into a feed that has come to the signal before.
-func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, rows []abuse.Row, abouts map[uuid.UUID][]byte) error {
-	return t.update(ctx, func(w abuse.Writer) error {
+func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, rows []abuse.Row, abouts map[uuid.UUID][]linkage.About) error {
+	left := int64(0)
+	err := t.update(ctx, func(w abuse.Writer) error {
+		left = 0
 		h, err := headOf(w, t.link, f.id)
 		if err != nil {
 			return err
@@ -341,8 +343,15 @@ func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, r
 			if s.retracted {
 				continue
 			}
-			if err := errors.Join(w.Put(abuse.About, feedKey(f.id, id[:]), abouts[id]),
-				w.Put(abuse.Unpublished, newsKey(f.id, false, id), be64(s.sequence))); err != nil {
+			err = t.reserve(w, f.id, id, abouts[id])
+			if errors.Is(err, linkage.ErrLimit) {
+				left++ // its identifiers have had new signals meanwhile, or are other accounts' too by now
+				continue
+			}
+			if err == nil {
+				err = w.Put(abuse.Unpublished, newsKey(f.id, false, id), be64(s.sequence))
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -352,6 +361,10 @@ func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, r
 		h.opened = len(rows) < fillRun
 		return w.Put(abuse.Heads, headKey(t.link, f.id), h.value())
 	})
+	if err == nil && left > 0 {
+		t.tel.alarm(ctx, AlarmSignalsLeftOut, t.now(ctx), left)
+	}
+	return err
 }
 
 // errNoFeed says that there is no such feed, or no more.

@@ -113,6 +113,17 @@ func TestReportRefuses(t *testing.T) {
 	var limit *linkage.LimitError
 	require.ErrorAs(t, tr.Report(ctx, "acc-1", testSignal(12, 0)), &limit)
 	require.NoError(t, tr.Report(ctx, "acc-1", testSignal(10, 1)), "a revision is none more")
+	// Also where nothing is published between: what is acknowledged is published, and what is
+	// withdrawn before it was published makes room.
+	require.NoError(t, tr.Report(ctx, s.account(3), testSignal(20, 0)))
+	require.NoError(t, tr.Report(ctx, "acc-3", testSignal(21, 0)))
+	require.ErrorAs(t, tr.Report(ctx, "acc-3", testSignal(22, 0)), &limit)
+	require.NoError(t, tr.Retract(ctx, testSignal(20, 0).ID))
+	require.NoError(t, tr.Report(ctx, "acc-3", testSignal(23, 0)))
+	require.ErrorAs(t, tr.Report(ctx, "acc-3", testSignal(24, 0)), &limit)
+	require.NoError(t, tr.Cut(ctx))
+	_, c := serveTLS(t, s.parties, tr)
+	require.Len(t, s.read(t, c, 0, phoneOf(t, 3)), 2)
 	require.NoError(t, tr.Close(ctx))
 }
 

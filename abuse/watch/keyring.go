@@ -67,6 +67,9 @@ func (t *Transmitter) turn(ctx context.Context) error {
 	}
 	t.mu.Unlock()
 	from, to := t.due(t.now(ctx))
+	if err := t.doubt(ctx, heads, from); err != nil {
+		return err
+	}
 	for _, h := range heads {
 		to = max(to, h.epoch+1) // what was opened stays open until it is closed, whatever the clock says
 	}
@@ -79,6 +82,30 @@ func (t *Transmitter) turn(ctx context.Context) error {
 		}
 	}
 	return t.loadFeeds(ctx)
+}
+
+// doubt refuses to close an epoch by a clock that is far ahead of what was last written: keys that
+// are erased do not come back when the clock is set right.
+func (t *Transmitter) doubt(ctx context.Context, heads []storedHead, from uint32) error {
+	closes := false
+	var last time.Time
+	for _, h := range heads {
+		closes = closes || h.epoch < from
+		for _, at := range []time.Time{h.time, t.cfg.Agreement.EpochStart(h.epoch).Add(-t.cfg.Prepare)} { // none is opened earlier
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	now := t.now(ctx)
+	if !closes || now.Sub(last) <= t.cfg.Cadence+t.cfg.Grace || !now.After(t.cfg.TrustClockUntil) {
+		return nil
+	}
+	t.mu.Lock()
+	t.seen = last // so that the clock counts again when it is right
+	t.mu.Unlock()
+	t.tel.alarm(ctx, AlarmClockAhead, now, int64(now.Sub(last)/time.Second))
+	return ErrClockAhead
 }
 
 func (t *Transmitter) turnKeys(ctx context.Context, from, to uint32) error {

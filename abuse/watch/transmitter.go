@@ -163,7 +163,9 @@ func (t *Transmitter) Run(ctx context.Context) error {
 		}
 		if err := errors.Join(t.Cut(ctx), t.closeHourly(ctx)); err != nil && ctx.Err() == nil {
 			t.tel.log.ErrorContext(ctx, "hueandcry.cut", slog.String("error", plain(err)))
-			t.tel.alarm(ctx, AlarmStoreFailing, t.now(ctx), 0)
+			if !errors.Is(err, ErrClockAhead) { // of which was told
+				t.tel.alarm(ctx, AlarmStoreFailing, t.now(ctx), 0)
+			}
 		}
 	}
 }

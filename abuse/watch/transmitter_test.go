@@ -229,6 +229,8 @@ func TestEpochs(t *testing.T) {
 	require.Len(t, old, 7)
 	require.Equal(t, old, fresh)
 	feed := s.feedOf(0)
+	s.at.Store(end.Add(defaultGrace - time.Hour).Unix())
+	require.NoError(t, tr.Cut(ctx))
 	s.at.Store(end.Add(defaultGrace + time.Minute).Unix())
 	require.NoError(t, tr.Cut(ctx))
 	_, err = c.Latest(ctx, feed, 0, 0)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -114,4 +115,35 @@ func TestKeysStayErased(t *testing.T) {
 	_, again, err := tr.loadKey(t.Context(), 2)
 	require.NoError(t, err)
 	require.True(t, key.ExposeText() == again.ExposeText())
+}
+
+// One reading of a clock that has jumped ahead erases nothing, before a start or after it; the
+// operator's word that the clock is right does.
+func TestClockAhead(t *testing.T) {
+	s := newService(t, newParties(t, nil))
+	tr := s.start()
+	ctx := t.Context()
+	require.NoError(t, tr.Report(ctx, s.account(1), testSignal(1, 0)))
+	require.NoError(t, tr.Cut(ctx))
+	far := s.agreement.EpochStart(3).Unix()
+	s.at.Store(far)
+	require.ErrorIs(t, tr.Cut(ctx), ErrClockAhead)
+	require.ErrorIs(t, tr.Cut(ctx), ErrClockAhead)
+	_, err := NewTransmitter(ctx, s.config())
+	require.ErrorIs(t, err, ErrClockAhead)
+	require.EqualValues(t, 3, s.alarmed(AlarmClockAhead))
+
+	s.at.Store(testNow.Add(time.Hour).Unix())
+	require.NoError(t, tr.Cut(ctx), "the clock is set right")
+	tr = s.start()
+	_, c := serveTLS(t, s.parties, tr)
+	require.Len(t, s.read(t, c, 0, s.phones(2)...), 1)
+	require.EqualValues(t, 2, func() uint64 { n, _ := tr.lastOf(ctx, s.feedOf(0)); return n }())
+
+	s.at.Store(far)
+	s.also = func(c *TransmitterConfig) { c.TrustClockUntil = time.Unix(far, 0).Add(time.Hour) }
+	tr = s.start()
+	require.NoError(t, tr.Cut(ctx))
+	_, err = tr.evaluator(0)
+	require.ErrorIs(t, err, ErrNotOpen)
 }

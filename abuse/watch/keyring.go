@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage"
@@ -319,7 +321,9 @@ func (t *Transmitter) dropFeed(ctx context.Context, feed linkage.FeedID) error {
 	})
 }
 
-// dropExpired removes signals that have run out: receivers know from the label when.
+// dropExpired removes signals that have run out, and whom they were about, also in the feeds that are
+// open: receivers know from the label when. What has lost its place in the list of an account is gone,
+// so that nothing is left that [Transmitter.Remove] does not find.
 func (t *Transmitter) dropExpired(ctx context.Context) error {
 	now := t.now(ctx)
 	from := joined(t.link[:], []byte{0})
@@ -334,6 +338,10 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 			if len(rows) == dropRun {
 				next = append(rows[dropRun-1].Key, 0)
 			}
+			heads, err := headsOf(w, t.link[:])
+			if err != nil {
+				return err
+			}
 			for _, row := range rows {
 				s, err := parseSignalRow(row.Value)
 				if err != nil {
@@ -345,8 +353,8 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 				if !s.retracted {
 					err = w.Delete(abuse.Signals, signalOfKey(t.link, s.account, row.Key[17:]))
 				}
-				if err == nil {
-					err = w.Delete(abuse.Signals, row.Key)
+				if err = errors.Join(err, w.Delete(abuse.Signals, row.Key)); err == nil {
+					err = t.unsay(w, heads, uuid.UUID(row.Key[17:]))
 				}
 				if err != nil {
 					return err
@@ -358,6 +366,29 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 			return err
 		}
 		from = next
+	}
+	return nil
+}
+
+// unsay takes a signal that has run out from the rows of all feeds.
+func (t *Transmitter) unsay(w abuse.Writer, heads []storedHead, id uuid.UUID) error {
+	for _, h := range heads {
+		key := feedKey(h.feed, id[:])
+		got, err := w.Get(abuse.About, key)
+		if err != nil {
+			return err
+		}
+		if got[0] == nil {
+			continue
+		}
+		about, err := parseAboutRow(got[0])
+		if err == nil && !about.published {
+			err = t.release(w, h.feed, id, about)
+		}
+		if err = errors.Join(err, w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, newsKey(h.feed, false, id)),
+			w.Delete(abuse.Unpublished, newsKey(h.feed, true, id))); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -295,8 +295,12 @@ func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
 		w.Delete(abuse.Signals, signalOfKey(t.link, s.account, id[:])))
 }
 
-// Remove retracts all signals about an account and forgets it: nothing of its identifiers, and no
-// reference to it, is left in the store. When it returns nil that is durable.
+// Remove retracts all signals about an account and forgets it: no reference to it is left in the
+// store, nor whom its signals were about once the withdrawals are published. What stays until
+// the epoch is closed is, for each identifier that was published, a number: how many signals the feed
+// has had about it, under a token that only the feed's key in the vault tells from noise. Without it
+// the next signal about that identifier would have a number again that the feed has had, and the
+// receiver would not find it. When Remove returns nil all this is durable.
 func (t *Transmitter) Remove(ctx context.Context, account string) error {
 	from := signalOfKey(t.link, account, nil)
 	for more := true; more; {

@@ -2,7 +2,9 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -107,6 +109,25 @@ func TestBase(t *testing.T) {
 			tr.base.done()
 		})
 	}
+}
+
+// Close ends an enrolment on a connection that the server has given away, and none begins after it.
+func TestCloseEndsBase(t *testing.T) {
+	s := newService(t, newParties(t, nil))
+	tr := s.start()
+	_, c := serveTLS(t, s.parties, tr)
+	conn, err := c.Base(t.Context(), 0)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.True(t, tr.base.running(), "it waits for the receiver to speak")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, tr.Close(ctx))
+	require.False(t, tr.base.running())
+	require.False(t, tr.base.start())
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	_, err = io.Copy(io.Discard, conn)
+	require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "it is closed")
 }
 
 // fullSize says whether tests run at the size of the bars.

@@ -26,6 +26,9 @@ var (
 	ErrPartnerDown = errors.New("watch: the partner is down")
 	// ErrNotOpen says that an epoch is not open: not yet, no more, or without a base.
 	ErrNotOpen = errors.New("watch: the epoch is not open")
+	// ErrClockAhead says that an epoch would be closed by a clock that may be wrong: see
+	// TrustClockUntil of [TransmitterConfig].
+	ErrClockAhead = errors.New("watch: the clock is far ahead of what was last written, and no epoch is closed by it")
 )
 
 // MaxAccount is the greatest length of a reference to an account, in bytes.
@@ -51,11 +54,13 @@ const (
 	AlarmRecordDisputed  AlarmKind = "record_disputed"  // the partner's counters are not what this side counted
 	AlarmRecordsUnsigned AlarmKind = "records_unsigned" // the partner does not sign session records
 	AlarmClockBack       AlarmKind = "clock_back"       // the clock is behind what was written
+	AlarmClockAhead      AlarmKind = "clock_ahead"      // the clock is so far ahead of what was written that no epoch is closed by it
 	AlarmPartnerOverCap  AlarmKind = "partner_over_cap" // the partner sends more signals than the agreement allows
 	AlarmBatchDamaged    AlarmKind = "batch_damaged"    // a batch does not verify
 	AlarmStoreFailing    AlarmKind = "store_failing"    // the store refuses to write
 	AlarmFeedStalled     AlarmKind = "feed_stalled"     // the feed cannot be followed any further
 	AlarmSignalsOverCap  AlarmKind = "signals_over_cap" // more signals than a day may have; the rest waits
+	AlarmSignalsLeftOut  AlarmKind = "signals_left_out" // signals are not in a new feed: there are too many about their identifiers
 	AlarmEpochDue        AlarmKind = "epoch_due"        // the next epoch's base is to be enrolled
 	AlarmOtherKey        AlarmKind = "other_key"        // the partner answers or publishes under another key than before in this epoch
 )
@@ -95,6 +100,12 @@ type TransmitterConfig struct {
 	// Prepare is how long before an epoch its base may be enrolled, Grace how long after an
 	// epoch its feed is still served; zero means 72 and 24 hours.
 	Prepare, Grace time.Duration
+	// TrustClockUntil is the operator's word that the clock is right as long as it is not past this
+	// time. To close an epoch is to erase its keys for good; where the clock is more than Cadence and
+	// Grace ahead of the last batch that is refused with [ErrClockAhead] and [AlarmClockAhead], and
+	// nothing is published. After an outage as long as that in which an epoch ended, look at
+	// the clock, and start with some days from now. The zero time is no word.
+	TrustClockUntil time.Time
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time
 	Observe

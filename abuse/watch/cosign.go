@@ -70,15 +70,35 @@ func (r *Receiver) cosign(ctx context.Context, last, next *linkage.SessionRecord
 	})
 }
 
-// lastRecord gives the last that was signed here, nil if there is none.
+// lastRecord gives the last that was signed here, nil if there is none. They are numbered from 1 on
+// without a gap, so that it is found by halving, however many there are.
 func (r *Receiver) lastRecord(ctx context.Context) (last *linkage.SessionRecord, err error) {
 	err = r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
 		last = nil
-		return scanAll(rd, abuse.SessionRecords, r.link[:], func(row abuse.Row) error {
-			record, err := parseRecordValue(row.Value)
-			last = &record
-			return err
-		})
+		there, gone := uint64(0), uint64(1)
+		for {
+			record, err := recordAt(rd, r.link, gone)
+			if err != nil {
+				return err
+			}
+			if record == nil {
+				break
+			}
+			last, there, gone = record, gone, 2*gone
+		}
+		for gone-there > 1 {
+			middle := there + (gone-there)/2
+			record, err := recordAt(rd, r.link, middle)
+			if err != nil {
+				return err
+			}
+			if record == nil {
+				gone = middle
+				continue
+			}
+			last, there = record, middle
+		}
+		return nil
 	})
 	return last, err
 }

@@ -3,7 +3,6 @@ package watch
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
@@ -84,7 +83,7 @@ type cut struct {
 	opening   bool  // counts against the cap on records and not against that of a day
 	padding   int
 	overCap   bool
-	ordinals  map[string]int64 // of identifiers, by key, after the batch
+	ordinals  map[string]uint16 // of identifiers, by key, after the batch
 	header    linkage.BatchHeader
 	batch     []byte
 	digest    [32]byte
@@ -94,6 +93,7 @@ type cut struct {
 // news is a signal of which something is to be published.
 type news struct {
 	id     uuid.UUID
+	key    []byte // in Unpublished
 	stamp  []byte
 	signal signalRow
 	about  aboutRow
@@ -103,7 +103,7 @@ type news struct {
 
 // collect reads what there is to publish.
 func (c *cut) collect(r abuse.Reader) (err error) {
-	*c = cut{t: c.t, f: c.f, ordinals: map[string]int64{}, published: map[linkage.Operation]int64{}}
+	*c = cut{t: c.t, f: c.f, ordinals: map[string]uint16{}, published: map[linkage.Operation]int64{}}
 	if c.head, err = headOf(r, c.t.link, c.f.id); err != nil || c.head.final {
 		return err
 	}
@@ -113,54 +113,39 @@ func (c *cut) collect(r abuse.Reader) (err error) {
 	}
 	c.header = linkage.BatchHeader{Number: c.head.number + 1, Previous: c.head.digest, Time: at, Final: c.head.ending}
 	c.period = dayOf(at)
-	rows, err := r.Scan(abuse.Unpublished, c.f.id[:], after(c.f.id[:]), linkage.MaxRecords)
-	if err != nil {
-		return err
-	}
-	c.more = len(rows) == linkage.MaxRecords
-	signals, abouts := make([][]byte, len(rows)), make([][]byte, len(rows))
-	for i, row := range rows {
-		id := uuid.UUID(row.Key[16:])
-		signals[i], abouts[i] = signalKey(c.t.link, id), feedKey(c.f.id, id[:])
-	}
-	if len(rows) > 0 {
-		if signals, err = r.Get(abuse.Signals, signals...); err != nil {
-			return err
-		}
-		if abouts, err = r.Get(abuse.About, abouts...); err != nil {
-			return err
-		}
-	}
-	c.news = make([]news, len(rows))
-	for i, row := range rows {
-		n := &c.news[i]
-		n.id, n.stamp = uuid.UUID(row.Key[16:]), row.Value
-		if n.gone = signals[i] == nil || abouts[i] == nil; n.gone {
-			continue
-		}
-		if n.signal, err = parseSignalRow(signals[i]); err != nil {
-			return err
-		}
-		if n.about, err = parseAboutRow(abouts[i]); err != nil {
-			return err
-		}
-	}
 	return c.admit(r)
 }
 
-// admit leaves out what is over the caps of the agreement.
+// admit reads as much as the caps of the agreement leave room for. Withdrawals are under none, and
+// come first: no backlog of what is said holds them up.
 func (c *cut) admit(r abuse.Reader) error {
 	limits := c.t.cfg.Agreement.Limits
 	day, err := counted(r, c.t.link, budgetSignals+string(c.f.id[:]))
 	if err != nil {
 		return err
 	}
-	if c.period < day.period {
-		c.period = day.period
-	}
+	c.period = max(c.period, day.period)
 	left := limits.SignalsPerDay
 	if day.period == c.period {
 		left -= day.used
+	}
+	records, err := counted(r, c.t.link, budgetRecords+string(c.f.id[:]))
+	if err != nil {
+		return err
+	}
+	most, all := left, limits.Records-records.used
+	if !c.head.complete {
+		most = max(most, all)
+	}
+	withdrawn, err := c.read(r, true, linkage.MaxRecords)
+	if err != nil {
+		return err
+	}
+	// One more than may be said, to see whether something is left over.
+	limit := int(min(int64(linkage.MaxRecords-withdrawn), max(0, most)+1))
+	read, err := c.read(r, false, limit)
+	if err != nil {
+		return err
 	}
 	adds := int64(0)
 	for i := range c.news {
@@ -168,32 +153,59 @@ func (c *cut) admit(r abuse.Reader) error {
 			adds++
 		}
 	}
+	c.more = read == limit
 	// The opening of a feed has its own cap, for it says again what was said on many days.
 	c.opening = !c.head.complete && (!c.head.opened || c.more || adds > left)
 	if c.opening {
-		records, err := counted(r, c.t.link, budgetRecords+string(c.f.id[:]))
-		if err != nil {
-			return err
-		}
-		left = limits.Records - records.used
-		c.more = true
+		left, c.more = all, true
 	}
 	if adds > left {
 		c.overCap = true
-		c.more = false
-		drop := adds - left
-		for i := len(c.news) - 1; i >= 0 && drop > 0; i-- {
+		c.more = withdrawn == linkage.MaxRecords
+		for i := len(c.news) - 1; i >= 0 && adds > max(0, left); i-- {
 			if !c.news[i].gone && !c.news[i].signal.retracted {
 				c.news = slices.Delete(c.news, i, i+1)
-				drop--
+				adds--
 			}
 		}
-		adds = left
 	}
 	n := len(c.news)
 	c.padding = int(max(0, min(int64(linkage.PaddedCount(n)-n), left-adds, int64(linkage.MaxRecords-n))))
 	c.header.Complete = !c.opening
 	return c.readOrdinals(r)
+}
+
+// read reads what there is to withdraw, or to say, and gives how many rows that were.
+func (c *cut) read(r abuse.Reader, retracted bool, limit int) (int, error) {
+	from, to := newsKey(c.f.id, retracted, uuid.Nil), after(newsKey(c.f.id, retracted, uuid.Max))
+	rows, err := r.Scan(abuse.Unpublished, from, to, limit)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	signals, abouts := make([][]byte, len(rows)), make([][]byte, len(rows))
+	for i, row := range rows {
+		id := uuid.UUID(row.Key[17:])
+		signals[i], abouts[i] = signalKey(c.t.link, id), feedKey(c.f.id, id[:])
+	}
+	if signals, err = r.Get(abuse.Signals, signals...); err != nil {
+		return 0, err
+	}
+	if abouts, err = r.Get(abuse.About, abouts...); err != nil {
+		return 0, err
+	}
+	for i, row := range rows {
+		n := news{id: uuid.UUID(row.Key[17:]), key: row.Key, stamp: row.Value}
+		if n.gone = signals[i] == nil || abouts[i] == nil; !n.gone {
+			if n.signal, err = parseSignalRow(signals[i]); err != nil {
+				return 0, err
+			}
+			if n.about, err = parseAboutRow(abouts[i]); err != nil {
+				return 0, err
+			}
+		}
+		c.news = append(c.news, n)
+	}
+	return len(rows), nil
 }
 
 // readOrdinals reads how many signals the identifiers of first publications have had.
@@ -212,12 +224,9 @@ func (c *cut) readOrdinals(r abuse.Reader) error {
 			keys = append(keys, feedKey(c.f.id, a.Token[:]))
 		}
 	}
-	if len(keys) == 0 {
-		return nil
-	}
-	values, err := r.Get(abuse.Ordinals, keys...)
-	for i, v := range values {
-		c.ordinals[string(keys[i])] = ordinal(v)
+	counts, err := ordinalsAt(r, keys)
+	for i, n := range counts {
+		c.ordinals[string(keys[i])] = n.published
 	}
 	return err
 }
@@ -227,7 +236,6 @@ func (c *cut) readOrdinals(r abuse.Reader) error {
 func (c *cut) make() error {
 	var records [][]byte
 	size := 0
-	limit := c.t.cfg.Agreement.Limits.SignalsPerIdentifier
 	kept := c.news[:0]
 	for i := range c.news {
 		n := c.news[i]
@@ -248,18 +256,10 @@ func (c *cut) make() error {
 			op, label = linkage.Revise, n.signal.label
 			if !n.about.published {
 				op = linkage.Add
-				about = slices.DeleteFunc(about, func(a linkage.About) bool {
-					return c.ordinals[string(feedKey(c.f.id, a.Token[:]))] >= limit
-				})
 				for i := range about {
 					key := string(feedKey(c.f.id, about[i].Token[:]))
-					about[i].Nth = uint16(c.ordinals[key])
+					about[i].Nth = c.ordinals[key]
 					c.ordinals[key]++
-				}
-				if len(about) == 0 {
-					n.gone = true // as many signals about each of them as may be
-					kept = append(kept, n)
-					continue
 				}
 				sealed, err := parseAboutRow(c.f.sealAbout(n.id, about))
 				if err != nil {
@@ -298,7 +298,7 @@ func (c *cut) publish(w abuse.Writer) error {
 	}
 	keys := make([][]byte, len(c.news))
 	for i := range c.news {
-		keys[i] = feedKey(f.id, c.news[i].id[:])
+		keys[i] = c.news[i].key
 	}
 	if len(keys) > 0 {
 		stamps, err := w.Get(abuse.Unpublished, keys...)
@@ -315,22 +315,21 @@ func (c *cut) publish(w abuse.Writer) error {
 	}
 	for i := range c.news {
 		n := &c.news[i]
-		err := w.Delete(abuse.Unpublished, keys[i])
+		err := w.Delete(abuse.Unpublished, n.key)
+		about := feedKey(f.id, n.id[:])
 		switch {
 		case err != nil:
 		case n.gone || n.signal.retracted:
-			err = w.Delete(abuse.About, keys[i])
+			err = w.Delete(abuse.About, about)
 		case n.value != nil:
-			err = w.Put(abuse.About, keys[i], n.value)
+			err = w.Put(abuse.About, about, n.value)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for key, n := range c.ordinals {
-		if err := w.Put(abuse.Ordinals, []byte(key), binary.BigEndian.AppendUint16(nil, uint16(n))); err != nil {
-			return err
-		}
+	if err := c.count(w); err != nil {
+		return err
 	}
 	s := spending{t.link, budgetSignals + string(f.id[:]), c.period, c.adds, t.cfg.Agreement.Limits.SignalsPerDay, true}
 	if c.opening {
@@ -350,6 +349,22 @@ func (c *cut) publish(w abuse.Writer) error {
 	key := batchKey(f.id, next.number)
 	sealed := f.keeper.SealBytes(joined([]byte{rowVersion}, c.digest[:]), c.batch, key)
 	return errors.Join(w.Put(abuse.Batches, key, sealed), w.Put(abuse.Heads, headKey(t.link, f.id), next.value()))
+}
+
+// count keeps the numbers that were given. What was reported meanwhile counts on.
+func (c *cut) count(w abuse.Writer) error {
+	keys := make([][]byte, 0, len(c.ordinals))
+	for key := range c.ordinals {
+		keys = append(keys, []byte(key))
+	}
+	counts, err := ordinalsAt(w, keys)
+	for i := range counts {
+		if err == nil {
+			counts[i].published = c.ordinals[string(keys[i])]
+			err = counts[i].putAt(w, keys[i])
+		}
+	}
+	return err
 }
 
 // tell counts what was published, and wakes who follows.

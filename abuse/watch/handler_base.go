@@ -21,6 +21,9 @@ import (
 type baseSession struct {
 	mu     sync.Mutex
 	busy   bool
+	ended  bool               // there is none any more
+	stop   context.CancelFunc // of the one that is served
+	idle   chan struct{}      // closed when it is not any more
 	epoch  uint32
 	pub    *linkage.Publication
 	resume linkage.Resume
@@ -34,15 +37,50 @@ type baseSession struct {
 func (b *baseSession) start() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	was := b.busy
-	b.busy = true
-	return !was
+	if b.busy || b.ended {
+		return false
+	}
+	b.busy, b.idle = true, make(chan struct{})
+	return true
 }
 
 func (b *baseSession) done() {
 	b.mu.Lock()
-	b.busy = false
+	b.busy, b.stop = false, nil
+	close(b.idle)
 	b.mu.Unlock()
+}
+
+// stoppable gives a context that end ends.
+func (b *baseSession) stoppable(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stop = stop; b.ended {
+		stop()
+	}
+	return ctx, stop
+}
+
+// end ends the session that is served, and lets no other begin. An upgraded connection is none of
+// the server's any more: its Shutdown does not wait for it.
+func (b *baseSession) end(ctx context.Context) error {
+	b.mu.Lock()
+	b.ended = true
+	busy, stop, idle := b.busy, b.stop, b.idle
+	b.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	if !busy {
+		return nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (b *baseSession) running() bool {
@@ -124,6 +162,8 @@ func (t *Transmitter) ServeBase(ctx context.Context, conn net.Conn, epoch uint32
 }
 
 func (t *Transmitter) serveBase(ctx context.Context, conn net.Conn, epoch uint32) (linkage.Summary, error) {
+	ctx, stop := t.base.stoppable(ctx)
+	defer stop()
 	ctx, span := t.tel.span(ctx, "hueandcry.base")
 	defer span.End()
 	fail := func(err error) (linkage.Summary, error) {

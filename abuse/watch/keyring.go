@@ -6,8 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
@@ -68,6 +69,9 @@ func (t *Transmitter) turn(ctx context.Context) error {
 	}
 	t.mu.Unlock()
 	from, to := t.due(t.now(ctx))
+	if err := t.doubt(ctx, heads, from); err != nil {
+		return err
+	}
 	for _, h := range heads {
 		to = max(to, h.epoch+1) // what was opened stays open until it is closed, whatever the clock says
 	}
@@ -82,19 +86,34 @@ func (t *Transmitter) turn(ctx context.Context) error {
 	return t.loadFeeds(ctx)
 }
 
+// doubt refuses to close an epoch by a clock that is far ahead of what was last written: keys that
+// are erased do not come back when the clock is set right.
+func (t *Transmitter) doubt(ctx context.Context, heads []storedHead, from uint32) error {
+	closes := false
+	var last time.Time
+	for _, h := range heads {
+		closes = closes || h.epoch < from
+		for _, at := range []time.Time{h.time, t.cfg.Agreement.EpochStart(h.epoch).Add(-t.cfg.Prepare)} { // none is opened earlier
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	now := t.now(ctx)
+	if !closes || now.Sub(last) <= t.cfg.Cadence+t.cfg.Grace || !now.After(t.cfg.TrustClockUntil) {
+		return nil
+	}
+	t.mu.Lock()
+	t.seen = last // so that the clock counts again when it is right
+	t.mu.Unlock()
+	t.tel.alarm(ctx, AlarmClockAhead, now, int64(now.Sub(last)/time.Second))
+	return ErrClockAhead
+}
+
 func (t *Transmitter) turnKeys(ctx context.Context, from, to uint32) error {
-	epoch, key, err := t.loadKey(ctx, from)
+	from, key, err := t.loadKey(ctx, from) // what is erased stays so, whatever the clock says
 	if err != nil {
 		return err
-	}
-	from = max(from, epoch) // what is erased stays so, whatever the clock says
-	if epoch < from {
-		for ; epoch < from; epoch++ {
-			key = linkage.Ratchet(key)
-		}
-		if err := t.saveKey(epoch, key); err != nil {
-			return err
-		}
 	}
 	keys := map[uint32]hashing.Key{}
 	for e := from; e < to; e++ {
@@ -112,36 +131,41 @@ func (t *Transmitter) turnKeys(ctx context.Context, from, to uint32) error {
 	return t.dropBefore(ctx, from)
 }
 
-// loadKey gives the key of the lowest epoch that was open; at the first start a new one.
-func (t *Transmitter) loadKey(ctx context.Context, from uint32) (uint32, hashing.Key, error) {
-	secret, err := t.cfg.Vault.Load(t.keyName())
-	if errors.Is(err, fs.ErrNotExist) {
-		heads, err := t.heads(ctx)
-		if err == nil && len(heads) > 0 {
-			err = errors.New("watch: the vault has lost the key under which the store's feeds were made")
+// loadKey gives the key of an epoch, and leaves in the vault no earlier one; or that of the lowest
+// epoch there is a key of, if that is later. At the first start it is a new one. Other processes may
+// do the same at the same time: what is on the disk counts.
+func (t *Transmitter) loadKey(ctx context.Context, from uint32) (epoch uint32, key hashing.Key, err error) {
+	secret, err := t.cfg.Vault.alter(t.keyName(), func(old []byte) ([]byte, error) {
+		if old == nil {
+			heads, err := t.heads(ctx)
+			if err == nil && len(heads) > 0 {
+				err = errors.New("watch: the vault has lost the key under which the store's feeds were made")
+			}
+			return formKey(from, hashing.NewKey()), err
 		}
-		if err != nil {
-			return 0, hashing.Key{}, err
+		epoch, key, err := parseKey(old)
+		for ; epoch < from && err == nil; epoch++ {
+			key = linkage.Ratchet(key)
 		}
-		key := hashing.NewKey()
-		return from, key, t.saveKey(from, key)
-	}
+		return formKey(epoch, key), err
+	})
 	if err != nil {
 		return 0, hashing.Key{}, err
 	}
 	defer clear(secret)
+	return parseKey(secret)
+}
+
+func formKey(epoch uint32, key hashing.Key) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{rowVersion}, epoch), key.ExposeText()...)
+}
+
+func parseKey(secret []byte) (uint32, hashing.Key, error) {
 	if len(secret) < 5 || secret[0] != rowVersion {
 		return 0, hashing.Key{}, ErrVault
 	}
 	key, err := hashing.ParseKey(string(secret[5:]))
 	return binary.BigEndian.Uint32(secret[1:]), key, err
-}
-
-func (t *Transmitter) saveKey(epoch uint32, key hashing.Key) error {
-	secret := binary.BigEndian.AppendUint32([]byte{rowVersion}, epoch)
-	secret = append(secret, key.ExposeText()...)
-	defer clear(secret)
-	return t.cfg.Vault.Save(t.keyName(), secret)
 }
 
 // config is that of a session in an epoch.
@@ -297,7 +321,9 @@ func (t *Transmitter) dropFeed(ctx context.Context, feed linkage.FeedID) error {
 	})
 }
 
-// dropExpired removes signals that have run out: receivers know from the label when.
+// dropExpired removes signals that have run out, and whom they were about, also in the feeds that are
+// open: receivers know from the label when. What has lost its place in the list of an account is gone,
+// so that nothing is left that [Transmitter.Remove] does not find.
 func (t *Transmitter) dropExpired(ctx context.Context) error {
 	now := t.now(ctx)
 	from := joined(t.link[:], []byte{0})
@@ -312,6 +338,10 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 			if len(rows) == dropRun {
 				next = append(rows[dropRun-1].Key, 0)
 			}
+			heads, err := headsOf(w, t.link[:])
+			if err != nil {
+				return err
+			}
 			for _, row := range rows {
 				s, err := parseSignalRow(row.Value)
 				if err != nil {
@@ -323,8 +353,8 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 				if !s.retracted {
 					err = w.Delete(abuse.Signals, signalOfKey(t.link, s.account, row.Key[17:]))
 				}
-				if err == nil {
-					err = w.Delete(abuse.Signals, row.Key)
+				if err = errors.Join(err, w.Delete(abuse.Signals, row.Key)); err == nil {
+					err = t.unsay(w, heads, uuid.UUID(row.Key[17:]))
 				}
 				if err != nil {
 					return err
@@ -336,6 +366,29 @@ func (t *Transmitter) dropExpired(ctx context.Context) error {
 			return err
 		}
 		from = next
+	}
+	return nil
+}
+
+// unsay takes a signal that has run out from the rows of all feeds.
+func (t *Transmitter) unsay(w abuse.Writer, heads []storedHead, id uuid.UUID) error {
+	for _, h := range heads {
+		key := feedKey(h.feed, id[:])
+		got, err := w.Get(abuse.About, key)
+		if err != nil {
+			return err
+		}
+		if got[0] == nil {
+			continue
+		}
+		about, err := parseAboutRow(got[0])
+		if err == nil && !about.published {
+			err = t.release(w, h.feed, id, about)
+		}
+		if err = errors.Join(err, w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, newsKey(h.feed, false, id)),
+			w.Delete(abuse.Unpublished, newsKey(h.feed, true, id))); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ import (
 //	Signals         link ‖ 0 ‖ id                      sequence 8 ‖ flags 1 (1 retracted) ‖ until 8 ‖ BE16 n ‖ account ‖ label
 //	                link ‖ 1 ‖ BE16 n ‖ account ‖ id   nothing: the signals of an account
 //	About           feed ‖ id                          flags 1 (1 published) ‖ the identifiers' values, sealed by the feed's keeper
-//	Ordinals        feed ‖ token                       how many signals of the feed the identifier has had, 2, without a version
-//	Unpublished     feed ‖ id                          the sequence that is to be published, 8, without a version
+//	Ordinals        feed ‖ token                       how many signals the identifier has had in the feed, 2, and reported, 2, without a version
+//	Unpublished     feed ‖ 0 or 1 ‖ id                 withdrawals (0) and what is said (1): the sequence that is to be published, 8, without a version
 //	Heads           link ‖ feed                        see head
 //	Batches         feed ‖ number 8                    digest 32 ‖ the batch, sealed by the feed's keeper
 //	Budgets         link ‖ name                        period 8 ‖ used 8 ‖ total 8
@@ -148,6 +148,14 @@ type aboutRow struct {
 }
 
 func feedKey(feed linkage.FeedID, id []byte) []byte { return joined(feed[:], id) }
+
+// newsKey is that of a row of Unpublished. Withdrawals come first.
+func newsKey(feed linkage.FeedID, retracted bool, id uuid.UUID) []byte {
+	if retracted {
+		return joined(feed[:], []byte{0}, id[:])
+	}
+	return joined(feed[:], []byte{1}, id[:])
+}
 
 func (a *aboutRow) value() []byte {
 	flags := byte(0)

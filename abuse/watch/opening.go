@@ -125,11 +125,14 @@ func (t *Transmitter) newFeed(ctx context.Context, epoch uint32, generations []l
 		generations = []linkage.GenerationID{linkage.LiveGeneration(t.cfg.Agreement, epoch)}
 	}
 	feed := linkage.NewFeedID(t.cfg.Agreement, epoch, generations)
-	if _, err := t.cfg.Vault.Load(t.feedName(feed)); errors.Is(err, fs.ErrNotExist) {
-		if err := t.cfg.Vault.Save(t.feedName(feed), []byte(hashing.NewKey().ExposeText())); err != nil {
-			return feed, err
+	secret, err := t.cfg.Vault.alter(t.feedName(feed), func(old []byte) ([]byte, error) {
+		if old != nil {
+			return old, nil
 		}
-	} else if err != nil {
+		return []byte(hashing.NewKey().ExposeText()), nil
+	})
+	clear(secret)
+	if err != nil {
 		return feed, err
 	}
 	return feed, t.update(ctx, func(w abuse.Writer) error {
@@ -175,17 +178,24 @@ func (t *Transmitter) ready(feed linkage.FeedID) *openFeed {
 	return t.feeds[feed]
 }
 
+// admitted is ErrOptedOut if nothing may be said of the account for the agreement's purpose.
+func (t *Transmitter) admitted(ctx context.Context, account string) error {
+	purpose := t.cfg.Agreement.Purpose
+	if !purpose.OptOutApplies() {
+		return nil
+	}
+	out, err := t.cfg.OptOut.OptedOut(ctx, account, purpose)
+	if err == nil && out {
+		err = ErrOptedOut
+	}
+	return err
+}
+
 // whom gives the identifiers of an account that may be used: of kinds of the agreement, each once.
 func (t *Transmitter) whom(ctx context.Context, account string) ([]hashing.Identifier, error) {
 	a := t.cfg.Agreement
-	if a.Purpose.OptOutApplies() {
-		out, err := t.cfg.OptOut.OptedOut(ctx, account, a.Purpose)
-		if err != nil {
-			return nil, err
-		}
-		if out {
-			return nil, ErrOptedOut
-		}
+	if err := t.admitted(ctx, account); err != nil {
+		return nil, err
 	}
 	all, err := t.cfg.Identifiers(ctx, account)
 	if err != nil {
@@ -206,8 +216,8 @@ func (t *Transmitter) whom(ctx context.Context, account string) ([]hashing.Ident
 	return ids, nil
 }
 
-// about evaluates identifiers for a feed and seals what comes of it as a row.
-func (f *openFeed) about(id uuid.UUID, ids []hashing.Identifier) ([]byte, error) {
+// about evaluates identifiers for a feed.
+func (f *openFeed) about(ids []hashing.Identifier) ([]linkage.About, error) {
 	all := make([]linkage.About, len(ids))
 	for i, who := range ids {
 		var err error
@@ -215,7 +225,7 @@ func (f *openFeed) about(id uuid.UUID, ids []hashing.Identifier) ([]byte, error)
 			return nil, err
 		}
 	}
-	return f.sealAbout(id, all), nil
+	return all, nil
 }
 
 func (f *openFeed) sealAbout(id uuid.UUID, all []linkage.About) []byte {
@@ -267,10 +277,10 @@ func (t *Transmitter) fill(ctx context.Context, f *openFeed) error {
 }
 
 // abouts evaluates the identifiers of a run of signals, those that are still to be said.
-func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row) (map[uuid.UUID][]byte, error) {
+func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row) (map[uuid.UUID][]linkage.About, error) {
 	now := t.now(ctx)
 	var mu sync.Mutex
-	out := map[uuid.UUID][]byte{}
+	out := map[uuid.UUID][]linkage.About{}
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	for _, row := range rows {
@@ -291,7 +301,7 @@ func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row)
 			if err != nil {
 				return err
 			}
-			about, err := f.about(id, ids)
+			about, err := f.about(ids)
 			mu.Lock()
 			defer mu.Unlock()
 			out[id] = about
@@ -302,8 +312,10 @@ func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row)
 }
 
 // take writes a run of signals into a feed that has come to the signal before.
-func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, rows []abuse.Row, abouts map[uuid.UUID][]byte) error {
-	return t.update(ctx, func(w abuse.Writer) error {
+func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, rows []abuse.Row, abouts map[uuid.UUID][]linkage.About) error {
+	left := int64(0)
+	err := t.update(ctx, func(w abuse.Writer) error {
+		left = 0
 		h, err := headOf(w, t.link, f.id)
 		if err != nil {
 			return err
@@ -331,8 +343,15 @@ func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, r
 			if s.retracted {
 				continue
 			}
-			if err := errors.Join(w.Put(abuse.About, feedKey(f.id, id[:]), abouts[id]),
-				w.Put(abuse.Unpublished, feedKey(f.id, id[:]), be64(s.sequence))); err != nil {
+			err = t.reserve(w, f.id, id, abouts[id])
+			if errors.Is(err, linkage.ErrLimit) {
+				left++ // its identifiers have had new signals meanwhile, or are other accounts' too by now
+				continue
+			}
+			if err == nil {
+				err = w.Put(abuse.Unpublished, newsKey(f.id, false, id), be64(s.sequence))
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -342,6 +361,10 @@ func (t *Transmitter) take(ctx context.Context, f *openFeed, before uuid.UUID, r
 		h.opened = len(rows) < fillRun
 		return w.Put(abuse.Heads, headKey(t.link, f.id), h.value())
 	})
+	if err == nil && left > 0 {
+		t.tel.alarm(ctx, AlarmSignalsLeftOut, t.now(ctx), left)
+	}
+	return err
 }
 
 // errNoFeed says that there is no such feed, or no more.

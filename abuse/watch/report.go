@@ -3,10 +3,8 @@ package watch
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -28,8 +26,8 @@ var errFeedsMoved = errors.New("watch: the open feeds have changed meanwhile")
 // A signal that is not valid, too long for the agreement's labels, retracted, or revised
 // without a higher Revision, and an account without an identifier that the agreement names or
 // with more than 32, give an [*abuse.Error]; a user who has opted out [ErrOptedOut]; and
-// identifiers about which there are as many signals in this epoch as the agreement allows a
-// [*linkage.LimitError].
+// identifiers about which as many signals were reported in this epoch as the agreement allows,
+// those withdrawn before they were published not counted, a [*linkage.LimitError].
 func (t *Transmitter) Report(ctx context.Context, account string, s abuse.Signal) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -117,7 +115,7 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 		return err
 	}
 	open := t.open(heads)
-	abouts, err := t.evaluate(ctx, id, row.account, open, has)
+	abouts, err := t.evaluate(ctx, row.account, open, has)
 	if err != nil {
 		return err
 	}
@@ -148,11 +146,11 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 				if abouts[h.feed] == nil {
 					return errFeedsMoved
 				}
-				if err := w.Put(abuse.About, key, abouts[h.feed]); err != nil {
+				if err := t.reserve(w, h.feed, id, abouts[h.feed]); err != nil {
 					return err
 				}
 			}
-			if err := w.Put(abuse.Unpublished, key, be64(row.sequence)); err != nil {
+			if err := w.Put(abuse.Unpublished, newsKey(h.feed, false, id), be64(row.sequence)); err != nil {
 				return err
 			}
 		}
@@ -161,17 +159,17 @@ func (t *Transmitter) report(ctx context.Context, id uuid.UUID, row signalRow) e
 	})
 }
 
-// evaluate makes the rows that say whom a signal is about, for the feeds that have none. Where
-// there is one in each, nobody is asked for the account's identifiers: they stay those.
-func (t *Transmitter) evaluate(ctx context.Context, id uuid.UUID, account string, open []storedHead, has map[linkage.FeedID]bool) (map[linkage.FeedID][]byte, error) {
+// evaluate says whom a signal is about, for the feeds in which it is not. Where it is in each, nobody
+// is asked for the account's identifiers: they stay those.
+func (t *Transmitter) evaluate(ctx context.Context, account string, open []storedHead, has map[linkage.FeedID]bool) (map[linkage.FeedID][]linkage.About, error) {
 	if len(open) > 0 && !slices.ContainsFunc(open, func(h storedHead) bool { return !has[h.feed] }) {
-		return nil, nil
+		return nil, t.admitted(ctx, account) // who has opted out since is not said anything of
 	}
 	ids, err := t.whom(ctx, account)
 	if err != nil {
 		return nil, err
 	}
-	out := map[linkage.FeedID][]byte{}
+	out := map[linkage.FeedID][]linkage.About{}
 	for _, h := range open {
 		if has[h.feed] {
 			continue
@@ -180,41 +178,67 @@ func (t *Transmitter) evaluate(ctx context.Context, id uuid.UUID, account string
 		if f == nil {
 			return nil, errFeedsMoved
 		}
-		tokens := make([][]byte, len(ids))
-		for i, who := range ids {
-			token := f.keeper.Token(who)
-			tokens[i] = feedKey(h.feed, token[:])
-		}
-		room := false
-		err := t.cfg.Store.View(ctx, func(r abuse.Reader) error {
-			used, err := r.Get(abuse.Ordinals, tokens...)
-			for _, n := range used {
-				room = room || ordinal(n) < t.cfg.Agreement.Limits.SignalsPerIdentifier
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if limit := t.cfg.Agreement.Limits.SignalsPerIdentifier; !room {
-			return nil, &linkage.LimitError{Limit: "SignalsPerIdentifier", Max: limit, Got: limit + 1}
-		}
-		if out[h.feed], err = f.about(id, ids); err != nil {
+		if out[h.feed], err = f.about(ids); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// ordinal reads how many signals an identifier has had. A row that is damaged has had too many.
-func ordinal(value []byte) int64 {
-	switch len(value) {
-	case 0:
-		return 0
-	case 2:
-		return int64(binary.BigEndian.Uint16(value))
+// reserve writes whom a signal is about in a feed, those about whom there may be one more signal, and
+// counts it. It is here and not at the publication that a signal is refused: what was acknowledged
+// is published.
+func (t *Transmitter) reserve(w abuse.Writer, feed linkage.FeedID, id uuid.UUID, all []linkage.About) error {
+	f := t.ready(feed)
+	if f == nil {
+		return errFeedsMoved
 	}
-	return math.MaxInt64
+	limit := t.cfg.Agreement.Limits.SignalsPerIdentifier
+	counts, err := ordinals(w, feed, all)
+	if err != nil {
+		return err
+	}
+	kept := make([]linkage.About, 0, len(all))
+	for i, a := range all {
+		if int64(counts[i].reported) >= limit {
+			continue
+		}
+		kept = append(kept, a)
+		counts[i].reported++
+		if err := counts[i].put(w, feed, a); err != nil {
+			return err
+		}
+	}
+	if len(kept) == 0 {
+		return &linkage.LimitError{Limit: "SignalsPerIdentifier", Max: limit, Got: limit + 1}
+	}
+	return w.Put(abuse.About, feedKey(feed, id[:]), f.sealAbout(id, kept))
+}
+
+// release gives back what reserve has counted for a signal that was not published, where that can be
+// read: otherwise the feed keeps the count, till it ends.
+func (t *Transmitter) release(w abuse.Writer, feed linkage.FeedID, id uuid.UUID, about aboutRow) error {
+	f := t.ready(feed)
+	if f == nil {
+		return nil
+	}
+	all, err := f.openAbout(id, about)
+	if err != nil {
+		return nil // damaged: that does not keep it from being withdrawn
+	}
+	counts, err := ordinals(w, feed, all)
+	if err != nil {
+		return err
+	}
+	for i, a := range all {
+		if counts[i].reported > counts[i].published {
+			counts[i].reported--
+		}
+		if err := counts[i].put(w, feed, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Retract withdraws a signal for good. When it returns nil that is durable, and the next batch of
@@ -255,9 +279,13 @@ func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
 		case about.published && !h.final:
 			// Whom it was about is not needed any more: the alias alone is withdrawn.
 			about.sealed = nil
-			err = errors.Join(w.Put(abuse.About, key, about.value()), w.Put(abuse.Unpublished, key, be64(gone.sequence)))
+			err = errors.Join(w.Put(abuse.About, key, about.value()), w.Delete(abuse.Unpublished, newsKey(h.feed, false, id)),
+				w.Put(abuse.Unpublished, newsKey(h.feed, true, id), be64(gone.sequence)))
 		default:
-			err = errors.Join(w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, key))
+			if !about.published {
+				err = t.release(w, h.feed, id, about)
+			}
+			err = errors.Join(err, w.Delete(abuse.About, key), w.Delete(abuse.Unpublished, newsKey(h.feed, false, id)))
 		}
 		if err != nil {
 			return err
@@ -267,8 +295,12 @@ func (t *Transmitter) retract(w abuse.Writer, id uuid.UUID) error {
 		w.Delete(abuse.Signals, signalOfKey(t.link, s.account, id[:])))
 }
 
-// Remove retracts all signals about an account and forgets it: nothing of its identifiers, and no
-// reference to it, is left in the store. When it returns nil that is durable.
+// Remove retracts all signals about an account and forgets it: no reference to it is left in the
+// store, nor whom its signals were about once the withdrawals are published. What stays until
+// the epoch is closed is, for each identifier that was published, a number: how many signals the feed
+// has had about it, under a token that only the feed's key in the vault tells from noise. Without it
+// the next signal about that identifier would have a number again that the feed has had, and the
+// receiver would not find it. When Remove returns nil all this is durable.
 func (t *Transmitter) Remove(ctx context.Context, account string) error {
 	from := signalOfKey(t.link, account, nil)
 	for more := true; more; {

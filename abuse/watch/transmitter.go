@@ -163,18 +163,23 @@ func (t *Transmitter) Run(ctx context.Context) error {
 		}
 		if err := errors.Join(t.Cut(ctx), t.closeHourly(ctx)); err != nil && ctx.Err() == nil {
 			t.tel.log.ErrorContext(ctx, "hueandcry.cut", slog.String("error", plain(err)))
-			t.tel.alarm(ctx, AlarmStoreFailing, t.now(ctx), 0)
+			if !errors.Is(err, ErrClockAhead) { // of which was told
+				t.tel.alarm(ctx, AlarmStoreFailing, t.now(ctx), 0)
+			}
 		}
 	}
 }
 
-// Close sends followers home, closes a session record, gives back what is held of the day's
-// budget, and lets go of keys and files. Other calls must have returned, and none may follow. The
-// store stays open.
+// Close sends followers home, ends the enrolment of a base that the handler serves, closes a session
+// record, gives back what is held of the day's budget, and lets go of keys and files. Other calls must
+// have returned, and none may follow. The store stays open.
 func (t *Transmitter) Close(ctx context.Context) error {
 	t.follow.end()
-	t.base.drop(t.cfg.Vault)
-	err := errors.Join(t.budget.close(ctx), t.CloseRecord(ctx))
+	err := t.base.end(ctx)
+	if err == nil {
+		t.base.drop(t.cfg.Vault)
+	}
+	err = errors.Join(err, t.budget.close(ctx), t.CloseRecord(ctx))
 	t.forget()
 	return err
 }

@@ -113,6 +113,17 @@ func TestReportRefuses(t *testing.T) {
 	var limit *linkage.LimitError
 	require.ErrorAs(t, tr.Report(ctx, "acc-1", testSignal(12, 0)), &limit)
 	require.NoError(t, tr.Report(ctx, "acc-1", testSignal(10, 1)), "a revision is none more")
+	// Also where nothing is published between: what is acknowledged is published, and what is
+	// withdrawn before it was published makes room.
+	require.NoError(t, tr.Report(ctx, s.account(3), testSignal(20, 0)))
+	require.NoError(t, tr.Report(ctx, "acc-3", testSignal(21, 0)))
+	require.ErrorAs(t, tr.Report(ctx, "acc-3", testSignal(22, 0)), &limit)
+	require.NoError(t, tr.Retract(ctx, testSignal(20, 0).ID))
+	require.NoError(t, tr.Report(ctx, "acc-3", testSignal(23, 0)))
+	require.ErrorAs(t, tr.Report(ctx, "acc-3", testSignal(24, 0)), &limit)
+	require.NoError(t, tr.Cut(ctx))
+	_, c := serveTLS(t, s.parties, tr)
+	require.Len(t, s.read(t, c, 0, phoneOf(t, 3)), 2)
 	require.NoError(t, tr.Close(ctx))
 }
 
@@ -126,10 +137,16 @@ func TestOptOut(t *testing.T) {
 	s := newService(t, newParties(t, func(a *linkage.Agreement) { a.Purpose = linkage.Analytics }))
 	_, err := NewTransmitter(t.Context(), s.config())
 	require.Error(t, err, "no register")
-	s.also = func(c *TransmitterConfig) { c.OptOut = optedOut{"acc-1": true} }
+	out := optedOut{"acc-1": true}
+	s.also = func(c *TransmitterConfig) { c.OptOut = out }
 	tr := s.start()
 	require.ErrorIs(t, tr.Report(t.Context(), s.account(1), testSignal(1, 0)), ErrOptedOut)
 	require.NoError(t, tr.Report(t.Context(), s.account(2), testSignal(2, 0)))
+	// Nor is a signal revised that was said before its user has opted out; it can be withdrawn.
+	require.NoError(t, tr.Cut(t.Context()))
+	out["acc-2"] = true
+	require.ErrorIs(t, tr.Report(t.Context(), "acc-2", testSignal(2, 1)), ErrOptedOut)
+	require.NoError(t, tr.Retract(t.Context(), testSignal(2, 0).ID))
 }
 
 // Whatever call of the store fails, before or after it was done, what comes of trying again is
@@ -212,6 +229,8 @@ func TestEpochs(t *testing.T) {
 	require.Len(t, old, 7)
 	require.Equal(t, old, fresh)
 	feed := s.feedOf(0)
+	s.at.Store(end.Add(defaultGrace - time.Hour).Unix())
+	require.NoError(t, tr.Cut(ctx))
 	s.at.Store(end.Add(defaultGrace + time.Minute).Unix())
 	require.NoError(t, tr.Cut(ctx))
 	_, err = c.Latest(ctx, feed, 0, 0)

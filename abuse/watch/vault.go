@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -23,18 +24,18 @@ import (
 // to where it can be erased as well.
 //
 // Each secret is a file, sealed with AES-256-GCM under a key of the caller's secret manager and
-// bound to its name. The zero Vault cannot be used; one is safe for concurrent use of different
-// names. It does not print what it holds.
+// bound to its name. The zero Vault cannot be used. It is safe for concurrent use, also by several
+// processes on one folder where the system has flock(2). It does not print what it holds.
 type Vault struct {
 	dir  string
 	seal cipher.AEAD
 }
 
 const (
-	vaultMagic  = "H&C-V"
-	vaultV1     = 1
-	maxSecret   = 64 << 10
-	vaultSuffix = ".new"
+	vaultMagic = "H&C-V"
+	vaultV1    = 1
+	maxSecret  = 64 << 10
+	vaultAside = ".new-" // begins the name of a file that is being written: no secret's does so
 )
 
 // ErrVault says that a file of the vault is damaged, of another name, or of another key.
@@ -70,19 +71,37 @@ func OpenVault(dir string, key hashing.Key) (*Vault, error) {
 		return nil, err
 	}
 	v := &Vault{dir, aead}
-	// What a crash has left half written was never acknowledged.
-	names, err := v.list()
+	return v, v.locked(v.sweep)
+}
+
+// locked runs f while nobody else, in this process or another, writes in the folder.
+func (v *Vault) locked(f func() error) error {
+	dir, err := os.Open(v.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, name := range names {
-		if strings.HasSuffix(name, vaultSuffix) {
-			if err := v.Erase(name); err != nil {
-				return nil, err
+	defer func() { _ = dir.Close() }() // and with it the lock
+	if err := lockFile(dir); err != nil {
+		return err
+	}
+	return f()
+}
+
+// sweep erases, under the lock, what a crash has left half written: it was never acknowledged, and
+// whoever is writing holds the lock.
+func (v *Vault) sweep() error {
+	entries, err := os.ReadDir(v.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), vaultAside) && e.Type().IsRegular() {
+			if err := v.erase(filepath.Join(v.dir, e.Name())); err != nil {
+				return err
 			}
 		}
 	}
-	return v, nil
+	return nil
 }
 
 func (v *Vault) path(name string) (string, error) {
@@ -104,6 +123,16 @@ func (v *Vault) Load(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	var secret []byte
+	err = v.locked(func() error { // or a file that is being overwritten would be read
+		secret, err = v.load(name, path)
+		return err
+	})
+	return secret, err
+}
+
+// load is [Vault.Load] under the lock.
+func (v *Vault) load(name, path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -141,6 +170,36 @@ func (v *Vault) Save(name string, secret []byte) error {
 	if err != nil {
 		return err
 	}
+	return v.locked(func() error { return v.save(name, path, secret) })
+}
+
+// alter puts what f makes of a secret, nil if there is none, in its place, and gives what is kept
+// then. It is the one way for processes that begin at the same time to agree on a key: nobody
+// writes between what f is given and what it makes. If that is the same nothing is written.
+func (v *Vault) alter(name string, f func(old []byte) ([]byte, error)) ([]byte, error) {
+	path, err := v.path(name)
+	if err != nil {
+		return nil, err
+	}
+	var kept []byte
+	err = v.locked(func() error {
+		old, err := v.load(name, path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if kept, err = f(old); err != nil || old != nil && bytes.Equal(old, kept) {
+			return err
+		}
+		return v.save(name, path, kept)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return kept, nil
+}
+
+// save is [Vault.Save] under the lock.
+func (v *Vault) save(name, path string, secret []byte) error {
 	if len(secret) > maxSecret {
 		return fmt.Errorf("watch: a secret of %d bytes is too long for the vault", len(secret))
 	}
@@ -148,21 +207,25 @@ func (v *Vault) Save(name string, secret []byte) error {
 	nonce := make([]byte, v.seal.NonceSize())
 	rand.Read(nonce)
 	data := v.seal.Seal(append(head, nonce...), nonce, secret, v.bound(head, name))
-	aside := path + vaultSuffix
-	if err := writeSynced(aside, data); err != nil {
+	aside, err := v.writeAside(data)
+	if err != nil {
 		return err
 	}
 	old, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		old, err = nil, nil
 	}
-	if err := os.Rename(aside, path); err != nil {
+	if err == nil {
+		err = os.Rename(aside, path)
+	}
+	if err == nil {
+		err = v.sync()
+	}
+	if err != nil {
+		_ = os.Remove(aside)
 		if old != nil {
 			_ = old.Close()
 		}
-		return err
-	}
-	if err := v.sync(); err != nil {
 		return err
 	}
 	if old == nil {
@@ -171,13 +234,17 @@ func (v *Vault) Save(name string, secret []byte) error {
 	return overwrite(old)
 }
 
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// writeAside writes a new file, durably, and gives its path.
+func (v *Vault) writeAside(data []byte) (string, error) {
+	f, err := os.CreateTemp(v.dir, vaultAside) // mode 0600
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return f.Name(), err
 }
 
 // overwrite writes noise over a file and closes it. On a disk that writes in other places than it
@@ -200,6 +267,11 @@ func (v *Vault) Erase(name string) error {
 	if err != nil {
 		return err
 	}
+	return v.locked(func() error { return v.erase(path) })
+}
+
+// erase is [Vault.Erase] under the lock.
+func (v *Vault) erase(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -220,7 +292,7 @@ func (v *Vault) Erase(name string) error {
 func (v *Vault) Names(prefix string) ([]string, error) {
 	all, err := v.list()
 	return slices.DeleteFunc(all, func(name string) bool {
-		return !strings.HasPrefix(name, prefix) || strings.HasSuffix(name, vaultSuffix)
+		return !strings.HasPrefix(name, prefix)
 	}), err
 }
 
@@ -231,7 +303,7 @@ func (v *Vault) list() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Type().IsRegular() {
+		if e.Type().IsRegular() && e.Name()[0] != '.' {
 			names = append(names, e.Name())
 		}
 	}

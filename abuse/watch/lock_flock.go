@@ -1,0 +1,20 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package watch
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// lockFile waits for the lock of an open file, which lasts until it is closed: no two that were
+// opened have it at once, in whatever process.
+func lockFile(f *os.File) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}

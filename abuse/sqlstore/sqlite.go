@@ -250,10 +250,13 @@ func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abu
 // pause it would grow for ever. They wait for that, but not for long.
 const (
 	checkpointEach = time.Second / 4
-	truncateEach   = 2 * time.Second
 	truncateTries  = 5
 	walBytes       = 128 << 20
 )
+
+// truncateEach is how often the WAL is cut at most. Commits wait for it some ten milliseconds, so
+// that at 10 s one in a thousand does; tests have less patience.
+var truncateEach = 10 * time.Second
 
 // checkpoint moves what is committed from the WAL into the file, beside the commits. What it
 // cannot move stays in the WAL, where it is safe, and is tried again.

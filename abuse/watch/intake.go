@@ -260,11 +260,8 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 			retracted = append(retracted, last)
 		}
 	}
-	key := keptKey(t.c.number, position{t.head.Number, uint32(from)})
-	var segment []byte
-	if len(records) > 0 {
-		segment = sealStretch(t.c.keepers[0], key, records)
-	}
+	kept := shelve(t.c.keepers[0], t.c.number, position{t.head.Number, uint32(from)}, records)
+	var before position
 	var out stretchResult
 	t.r.moving.Lock()
 	err := t.r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
@@ -293,11 +290,12 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 		if err := l.write(); err != nil {
 			return err
 		}
-		if segment != nil {
-			if err := w.Put(abuse.Kept, key, segment); err != nil {
+		for _, row := range kept {
+			if err := w.Put(abuse.Kept, row.key, row.value); err != nil {
 				return err
 			}
 		}
+		before = c.at
 		t.advance(&c, to)
 		out.at, out.changed = c.at, len(l.order) > 0
 		return w.Put(abuse.Cursors, cursorKey(t.c.number), c.value())
@@ -309,6 +307,9 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 	t.c.add(out.fresh)
 	t.c.read = out.at
 	t.count(ctx, records, &out)
+	if t.c.shelf.take(before, out.at, kept) {
+		return out.at, nil
+	}
 	return out.at, t.c.shelf.refresh(ctx, t.r.cfg.Store)
 }
 

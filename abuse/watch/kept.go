@@ -10,10 +10,14 @@ import (
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// Records are kept for accounts that come later: those of a stretch in one sealed row, with the
-// tags of the live generation alone, keyed. A base is closed, so that its tags never match later.
+// Records are kept for accounts that come later, some in each sealed row, with the tags of the live
+// generation alone, keyed. A base is closed, so that its tags never match later.
 //
-// kept: BE64 era ‖ BE64 batch ‖ BE32 record -> version ‖ sealed (linkage.Record.Shelve)*
+// kept: BE64 era ‖ BE64 batch ‖ BE32 first record -> version ‖ sealed (linkage.Record.Shelve)*
+
+// keptRecords is how many records a row has at most: a sign-up with a signal opens the whole row, and
+// each row is 61 bytes more.
+const keptRecords = 64
 
 // shelf finds kept records by keyed tag. It is an index in memory, some 50 bytes a record, over
 // rows of the store, and stands at a place of the feed as a cursor does.
@@ -28,7 +32,7 @@ type shelf struct {
 	rows      []position          // of the rows
 	tags      map[[16]byte]uint64 // where the last record under the tag is: row ‖ 16 bits of record
 	retracted map[[16]byte]uint64 // sequences, by alias
-	records   int
+	inRow     uint64              // records of the last row that were read
 }
 
 func newShelf(a *linkage.Agreement, era uint64, k *linkage.Keeper) *shelf {
@@ -73,29 +77,60 @@ func (s *shelf) refresh(ctx context.Context, store abuse.Store) error {
 	}
 }
 
+// take takes in rows that were just committed, if it stands where the cursor stood before; else
+// it says no, and refresh will find them.
+func (s *shelf) take(before, at position, rows []keptRow) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at != before {
+		return false
+	}
+	for _, row := range rows {
+		if slices.Compare(row.key, s.next) < 0 {
+			continue
+		}
+		s.begin(row.key)
+		for _, r := range row.records {
+			s.index(r, s.keeper.Tag)
+		}
+	}
+	s.at = at
+	return true
+}
+
+// begin begins the next row.
+func (s *shelf) begin(key []byte) {
+	s.rows = append(s.rows, position{binary.BigEndian.Uint64(key[8:]), binary.BigEndian.Uint32(key[16:])})
+	s.next = append(slices.Clone(key), 0)
+	s.inRow = 0
+}
+
+// index takes in the next record of the row, with its tags made into what is kept of them.
+func (s *shelf) index(r linkage.Record, keyed func([16]byte) [16]byte) {
+	if r.Operation() == linkage.Retract {
+		s.retracted[r.Alias()] = max(s.retracted[r.Alias()], r.Sequence())
+	}
+	for identifier := range r.Identifiers() {
+		s.tags[keyed(r.Tag(identifier, 0))] = uint64(len(s.rows)-1)<<16 | s.inRow
+	}
+	s.inRow++
+}
+
 func (s *shelf) add(row abuse.Row) error {
 	if len(row.Key) != keptKeySize {
 		return damaged("kept")
 	}
-	at := position{binary.BigEndian.Uint64(row.Key[8:]), binary.BigEndian.Uint32(row.Key[16:])}
-	n := uint64(len(s.rows))
-	i := uint64(0)
-	err := s.each(row.Key, row.Value, func(r linkage.Record) bool {
-		if r.Operation() == linkage.Retract {
-			s.retracted[r.Alias()] = max(s.retracted[r.Alias()], r.Sequence())
-		}
-		for identifier := range r.Identifiers() {
-			s.tags[r.Tag(identifier, 0)] = n<<16 | i
-		}
-		i++
+	var records []linkage.Record
+	if err := s.each(row.Key, row.Value, func(r linkage.Record) bool {
+		records = append(records, r)
 		return true
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	s.records += int(i)
-	s.rows = append(s.rows, at)
-	s.next = append(slices.Clone(row.Key), 0)
+	s.begin(row.Key)
+	for _, r := range records {
+		s.index(r, func(tag [16]byte) [16]byte { return tag }) // they were keyed when they were kept
+	}
 	return nil
 }
 
@@ -120,13 +155,25 @@ func (s *shelf) each(key, value []byte, f func(linkage.Record) bool) error {
 	return nil
 }
 
-// sealStretch gives the value of a row: records of a stretch.
-func sealStretch(k *linkage.Keeper, key []byte, records []linkage.Record) []byte {
+// keptRow is a row of records that are being kept.
+type keptRow struct {
+	key, value []byte
+	records    []linkage.Record
+}
+
+// shelve makes the rows of records from a place of a batch on.
+func shelve(k *linkage.Keeper, era uint64, at position, records []linkage.Record) (rows []keptRow) {
 	var plain []byte
-	for _, r := range records {
-		plain = r.Shelve(plain, k)
+	for some := range slices.Chunk(records, keptRecords) {
+		plain = plain[:0]
+		for _, r := range some {
+			plain = r.Shelve(plain, k)
+		}
+		key := keptKey(era, at)
+		rows = append(rows, keptRow{key, k.SealBytes([]byte{rowVersion}, plain, key), some})
+		at.record += uint32(len(some))
 	}
-	return k.SealBytes([]byte{rowVersion}, plain, key)
+	return rows
 }
 
 // found is a kept record about an identifier.

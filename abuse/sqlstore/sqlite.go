@@ -76,7 +76,7 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 		w.close()
 		return nil, err
 	}
-	if _, err := c.number("PRAGMA busy_timeout = 0"); err != nil { // see truncate
+	if _, err := c.number("PRAGMA busy_timeout = 0"); err != nil { // see restart
 		w.close()
 		c.close()
 		return nil, sqliteError("open", err)
@@ -244,10 +244,11 @@ func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abu
 	})
 }
 
-// The WAL is moved into the file four times a second: the less there is to sync at a time, the
-// shorter the commits beside it wait for the disk. It is cut to nothing some seconds after a commit,
-// and earlier at so many bytes: it has rows that were taken out since, and while commits never
-// pause it would grow for ever. They wait for that, but not for long.
+// The WAL is moved into the file four times a second, and begun anew: most of it beside the commits,
+// and what has come meanwhile between two of them. So it stays short, what was taken out is soon
+// written over, and commits write where there is room already, which takes the disk half the time.
+// It is cut to nothing some seconds after a commit, and earlier at so many bytes, for beyond where it
+// is begun anew it has rows that were taken out since.
 const (
 	checkpointEach = time.Second / 4
 	truncateTries  = 5
@@ -258,8 +259,8 @@ const (
 // that at 10 s one in a thousand does; tests have less patience.
 var truncateEach = 10 * time.Second
 
-// checkpoint moves what is committed from the WAL into the file, beside the commits. What it
-// cannot move stays in the WAL, where it is safe, and is tried again.
+// checkpoint moves what is committed from the WAL into the file. What it cannot move stays in the
+// WAL, where it is safe, and is tried again.
 func (s *sqliteStore) checkpoint(c *sqliteConn) {
 	defer close(s.checked)
 	defer c.close()
@@ -280,15 +281,17 @@ func (s *sqliteStore) checkpoint(c *sqliteConn) {
 		}
 		_, moved, _ := c.checkpoint("PASSIVE")
 		if time.Since(tried) >= truncateEach || moved*4096 > walBytes {
-			dirty = !s.truncate(c)
+			dirty = !s.restart(c, "TRUNCATE", truncateTries)
 			tried = time.Now()
+		} else {
+			s.restart(c, "RESTART", 1)
 		}
 	}
 }
 
-// truncate cuts the WAL to nothing between two groups, if no View that began before is in its way
+// restart lets the WAL begin anew between two groups, if no View that began before is in its way
 // for longer than Updates may wait.
-func (s *sqliteStore) truncate(c *sqliteConn) bool {
+func (s *sqliteStore) restart(c *sqliteConn, mode string, tries int) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	turn, err := s.take(ctx, true)
@@ -296,12 +299,14 @@ func (s *sqliteStore) truncate(c *sqliteConn) bool {
 		return false
 	}
 	defer func() { turn.ran <- ran{} }()
-	for range truncateTries {
+	for try := range tries {
+		if try > 0 {
+			time.Sleep(time.Millisecond)
+		}
 		// A wait of SQLite's own, beside which nobody commits, would be as long as the longest View.
-		if busy, _, err := c.checkpoint("TRUNCATE"); err == nil && !busy {
+		if busy, _, err := c.checkpoint(mode); err == nil && !busy {
 			return true
 		}
-		time.Sleep(time.Millisecond)
 	}
 	return false
 }

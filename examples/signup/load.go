@@ -84,6 +84,7 @@ func (s *services) drive(ctx context.Context, o *options) *result {
 			}
 			if err != nil {
 				r.Errors++
+				s.log.WarnContext(ctx, "not signed up", "error", err.Error())
 				return
 			}
 			r.Decisions++

@@ -34,6 +34,7 @@ type services struct {
 	address     string // of /signup
 	partnerURL  string
 	storeKind   string
+	log         *slog.Logger
 	delivered   atomic.Int64 // changes that the decider has handed on
 
 	cancel  context.CancelFunc
@@ -56,7 +57,7 @@ func (s *services) stop() error {
 // start starts both services and waits until the receiver has read what there is.
 func start(ctx context.Context, o *options, w *world, log *slog.Logger) (_ *services, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &services{w: w, accounts: newAccountBook(), cancel: cancel}
+	s := &services{w: w, accounts: newAccountBook(), log: log, cancel: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -67,10 +68,10 @@ func start(ctx context.Context, o *options, w *world, log *slog.Logger) (_ *serv
 		return nil, err
 	}
 	s.onStop(func() error { return os.RemoveAll(dir) })
-	if err := s.startTransmitter(ctx, o, dir, log); err != nil {
+	if err := s.startTransmitter(ctx, o, dir); err != nil {
 		return nil, fmt.Errorf("transmitter: %w", err)
 	}
-	if err := s.startReceiver(ctx, o, dir, log); err != nil {
+	if err := s.startReceiver(ctx, o, dir); err != nil {
 		return nil, fmt.Errorf("receiver: %w", err)
 	}
 	return s, nil
@@ -113,7 +114,7 @@ func (s *services) place(ctx context.Context, address, fallback, dir, role strin
 }
 
 // startTransmitter starts the service that has flagged accounts, on a port of its own.
-func (s *services) startTransmitter(ctx context.Context, o *options, dir string, log *slog.Logger) error {
+func (s *services) startTransmitter(ctx context.Context, o *options, dir string) error {
 	fallback := ""
 	if strings.HasPrefix(o.store, "sqlite:") {
 		fallback = o.store + ".transmitter"
@@ -131,7 +132,7 @@ func (s *services) startTransmitter(ctx context.Context, o *options, dir string,
 			}
 			return s.w.identifiers(n)
 		},
-		Observe: watch.Observe{Log: log},
+		Observe: watch.Observe{Log: s.log},
 	})
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (s *services) startTransmitter(ctx context.Context, o *options, dir string,
 const cadence = 2 * time.Second
 
 // startReceiver starts the service that people sign up at.
-func (s *services) startReceiver(ctx context.Context, o *options, dir string, log *slog.Logger) error {
+func (s *services) startReceiver(ctx context.Context, o *options, dir string) error {
 	store, vault, err := s.place(ctx, o.store, "", dir, "receiver")
 	if err != nil {
 		return err
@@ -180,14 +181,14 @@ func (s *services) startReceiver(ctx context.Context, o *options, dir string, lo
 		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) },
 		// Here a service would act: log the account out, ask for a captcha, tell its people.
 		Deliver: func(context.Context, watch.Event) error { s.delivered.Add(1); return nil },
-		Observe: watch.Observe{Log: log},
+		Observe: watch.Observe{Log: s.log},
 	})
 	if err != nil {
 		return err
 	}
 	s.receiver, err = watch.NewReceiver(ctx, watch.ReceiverConfig{
 		Agreement: s.w.agreement, Signer: s.w.keys[linkage.Receiver], Store: store, Vault: vault, Partner: client, Decider: decider,
-		Accounts: s.accounts, WhenDown: o.fail, Observe: watch.Observe{Log: log},
+		Accounts: s.accounts, WhenDown: o.fail, Observe: watch.Observe{Log: s.log},
 	})
 	if err != nil {
 		return err

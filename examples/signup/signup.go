@@ -68,7 +68,9 @@ func (s *services) serveSignup(w http.ResponseWriter, r *http.Request) {
 	s.accounts.put(in.Account, ids, in.Since)
 	answer, err := s.receiver.Check(r.Context(), in.Account, ids)
 	if err != nil {
-		// Fail closed: the account is not let in until it has been checked.
+		// Fail closed: the account is not let in until it has been checked. No error of the library
+		// repeats an identifier.
+		s.log.ErrorContext(r.Context(), "signup", "error", err.Error())
 		w.Header().Set("Retry-After", "2")
 		http.Error(w, "cannot be checked now", http.StatusServiceUnavailable)
 		return

@@ -284,13 +284,14 @@ func (s *sqliteStore) checkpoint(c *sqliteConn) {
 			dirty = !s.restart(c, "TRUNCATE", truncateTries)
 			tried = time.Now()
 		} else {
-			s.restart(c, "RESTART", 1)
+			s.restart(c, "PASSIVE", 1)
 		}
 	}
 }
 
 // restart lets the WAL begin anew between two groups, if no View that began before is in its way
-// for longer than Updates may wait.
+// for longer than Updates may wait. PASSIVE is enough for the next group to begin at its head, and
+// leaves the writer what it has in memory, which RESTART would not.
 func (s *sqliteStore) restart(c *sqliteConn, mode string, tries int) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -42,7 +43,7 @@ type Decider struct {
 }
 
 const (
-	deciderRun  = 64  // accounts decided on in one Update
+	deciderRun  = 200 // accounts decided on in one Update
 	expirySlice = 500 // matches that run out in one Update
 )
 
@@ -95,9 +96,10 @@ func (d *Decider) rouse() {
 func (d *Decider) Step(ctx context.Context) (handed int, err error) {
 	ctx, span := d.tel.span(ctx, "hueandcry.decide")
 	defer span.End()
+	said := bodies{}
 	errExpire := d.expire(ctx)
-	errDecide := d.decide(ctx)
-	handed, errDeliver := d.deliver(ctx)
+	errDecide := d.decide(ctx, said)
+	handed, errDeliver := d.deliver(ctx, said)
 	return handed, errors.Join(errExpire, errDecide, errDeliver)
 }
 
@@ -143,8 +145,11 @@ type candidate struct {
 	row      undecided
 }
 
+// bodies are decisions that were made just now, by their IDs: they need not be read to be handed on.
+type bodies map[uuid.UUID]json.RawMessage
+
 // decide goes once through the accounts with changes.
-func (d *Decider) decide(ctx context.Context) error {
+func (d *Decider) decide(ctx context.Context, said bodies) error {
 	var failed []error
 	var from []byte
 	for {
@@ -181,7 +186,7 @@ func (d *Decider) decide(ctx context.Context) error {
 			}
 			run = append(run, candidate{account, row.Value, holdings, err != nil, u})
 		}
-		if err := d.settleAll(ctx, run); err != nil {
+		if err := d.settleAll(ctx, run, said); err != nil {
 			failed = append(failed, err)
 		}
 	}
@@ -189,20 +194,20 @@ func (d *Decider) decide(ctx context.Context) error {
 
 // settleAll decides on a run of accounts in one Update, and one by one if that fails for a reason
 // that is not the store's: one account does not stand in the way of others.
-func (d *Decider) settleAll(ctx context.Context, run []candidate) error {
+func (d *Decider) settleAll(ctx context.Context, run []candidate, said bodies) error {
 	var store *abuse.StoreError
-	err := d.settleRun(ctx, run)
+	err := d.settleRun(ctx, run, said)
 	if err == nil || len(run) == 1 || errors.As(err, &store) || ctx.Err() != nil {
 		return err
 	}
 	var failed []error
 	for i := range run {
-		failed = append(failed, d.settleRun(ctx, run[i:i+1]))
+		failed = append(failed, d.settleRun(ctx, run[i:i+1], said))
 	}
 	return errors.Join(failed...)
 }
 
-func (d *Decider) settleRun(ctx context.Context, run []candidate) error {
+func (d *Decider) settleRun(ctx context.Context, run []candidate, said bodies) error {
 	var verdicts []verdict
 	err := d.cfg.Store.Update(ctx, func(w abuse.Writer) error {
 		verdicts = verdicts[:0]
@@ -235,6 +240,9 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate) error {
 	if err == nil {
 		for _, v := range verdicts {
 			d.count(ctx, v)
+			if v.body != nil {
+				said[v.decision.ID] = v.body
+			}
 		}
 	}
 	return err
@@ -259,6 +267,7 @@ type verdict struct {
 	decision abuse.Decision
 	matched  int // signals that are live
 	events   []Event
+	body     json.RawMessage // of the decision, if it was written
 }
 
 func (d *Decider) count(ctx context.Context, v verdict) {
@@ -315,6 +324,7 @@ func (d *Decider) record(w abuse.Writer, account string, matches []*match, now t
 	if err := w.Put(abuse.Decisions, decisionKey(account, now, v.decision.ID), body); err != nil {
 		return err
 	}
+	v.body = body
 	for _, m := range matches {
 		c := m.change()
 		if c == 0 {

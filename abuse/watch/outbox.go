@@ -13,7 +13,7 @@ const outboxSlice = 200 // changes that are handed on between two Updates
 
 // deliver goes once through the outbox. Of an account whose change was not taken the later ones
 // wait; other accounts do not.
-func (d *Decider) deliver(ctx context.Context) (handed int, err error) {
+func (d *Decider) deliver(ctx context.Context, said bodies) (handed int, err error) {
 	var failed []error
 	var from []byte
 	stuck := ""
@@ -21,7 +21,7 @@ func (d *Decider) deliver(ctx context.Context) (handed int, err error) {
 		var events []Event
 		var keys [][]byte
 		err := d.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
-			events, keys, err = outbox(r, from)
+			events, keys, err = outbox(r, from, said)
 			return err
 		})
 		if err != nil || len(keys) == 0 {
@@ -69,32 +69,35 @@ func (d *Decider) handed(ctx context.Context, keys [][]byte) error {
 }
 
 // outbox reads a slice of what is to be handed on, each change with its decision.
-func outbox(r abuse.Reader, from []byte) (events []Event, keys [][]byte, err error) {
+func outbox(r abuse.Reader, from []byte, said bodies) (events []Event, keys [][]byte, err error) {
 	rows, err := r.Scan(abuse.Outbox, from, nil, outboxSlice)
 	if err != nil {
 		return nil, nil, err
 	}
-	var decisions [][]byte
-	for _, row := range rows {
+	var asked [][]byte
+	var whose []int
+	for i, row := range rows {
 		e, err := parseEvent(row)
 		if err != nil {
 			return nil, nil, err
 		}
+		if e.Body = said[e.Decision]; e.Body == nil {
+			asked, whose = append(asked, decisionKey(e.Account, e.At, e.Decision)), append(whose, i)
+		}
 		events, keys = append(events, e), append(keys, row.Key)
-		decisions = append(decisions, decisionKey(e.Account, e.At, e.Decision))
 	}
-	if len(rows) == 0 {
-		return nil, nil, nil
+	if len(asked) == 0 {
+		return events, keys, nil
 	}
-	bodies, err := r.Get(abuse.Decisions, decisions...)
-	for i := range events {
-		if err == nil && bodies[i] == nil {
+	found, err := r.Get(abuse.Decisions, asked...)
+	for n, i := range whose {
+		if err == nil && found[n] == nil {
 			err = damaged("decision")
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		events[i].Body = json.RawMessage(bodies[i])
+		events[i].Body = found[n]
 	}
 	return events, keys, nil
 }

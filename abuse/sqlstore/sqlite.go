@@ -59,7 +59,7 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 		}
 		return nil, e
 	}
-	w, err := openSQLite(file, "rw", slices.Concat(pragmas, []string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)",
+	w, err := openSQLite(file, "rw", slices.Concat(pragmas, []string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
 		"secure_delete(ON)", "wal_autocheckpoint(0)"})...)
 	if err != nil {
 		return nil, err

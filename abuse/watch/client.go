@@ -237,14 +237,15 @@ func (c *Client) ask(ctx context.Context, a asked) (int, []byte, error) {
 	if a.read != nil {
 		return resp.StatusCode, nil, a.read(resp)
 	}
-	out, err := io.ReadAll(io.LimitReader(resp.Body, int64(a.most)+1))
-	if err != nil {
+	var out bytes.Buffer
+	out.Grow(int(min(max(0, resp.ContentLength), 1<<20)) + bytes.MinRead) // no more on the partner's word alone
+	if _, err := out.ReadFrom(io.LimitReader(resp.Body, int64(a.most)+1)); err != nil {
 		return 0, nil, err
 	}
-	if len(out) > a.most {
+	if out.Len() > a.most {
 		return 0, nil, errAnswer
 	}
-	return resp.StatusCode, out, nil
+	return resp.StatusCode, out.Bytes(), nil
 }
 
 var errAnswer = errors.New("watch: the partner's answer is malformed")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -119,6 +120,7 @@ func (r *receiver) do(ctx context.Context, req request) (out reply, err error) {
 	case "base":
 		_, err = r.watch.EnrolBase(ctx, req.Epoch, linkage.Slice(r.people))
 		r.people = nil
+		debug.FreeOSMemory() // now, and not bit by bit in the days after
 	case "check":
 		for n := req.First; n < req.First+req.Count && err == nil; n++ {
 			var id hashing.Identifier

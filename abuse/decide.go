@@ -38,7 +38,7 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 	d := Decision{
 		Account: evidence.Account, Action: None, Scope: ScopeAccount, Mode: policy.Mode, Automated: true,
 		At: now, Rule: ruleNone, PolicyHash: policy.Hash(),
-		Explanation: Explanation{Signals: weighed, Holdings: j.holdings, Unreadable: unreadable},
+		Explanation: Explanation{Signals: weighed, Holdings: j.holdings, Unreadable: unreadable, Own: tidyOwn(evidence.Own)},
 	}
 	d.ID = decisionID(&d)
 
@@ -132,6 +132,18 @@ func tidyHoldings(holdings []Holding) []Holding {
 	return tidy
 }
 
+// tidyOwn takes the word of the service itself, but for what makes no sense.
+func tidyOwn(o Own) Own {
+	o.Reports, o.Days, o.Groups = max(o.Reports, 0), max(o.Days, 0), max(o.Groups, 0)
+	for _, t := range []*time.Time{&o.First, &o.Last} {
+		*t = t.UTC().Round(0)
+		if y := t.Year(); y < 1 || y > 9999 {
+			*t = time.Time{}
+		}
+	}
+	return o
+}
+
 // tidyPlaces copies places into one order, each once.
 func tidyPlaces(places []int) []int {
 	if len(places) == 0 {
@@ -170,6 +182,14 @@ func decisionID(d *Decision) (id uuid.UUID) {
 		}
 		number(int64(len(w.form)))
 		b = append(b, w.form...)
+	}
+	if o := &d.Explanation.Own; *o != (Own{}) {
+		b = append(b, "own"...)
+		number(int64(o.Reports))
+		number(int64(o.Days))
+		number(int64(o.Groups))
+		instant(o.First)
+		instant(o.Last)
 	}
 	sum := sha256.Sum256(b)
 	copy(id[:], sum[:])

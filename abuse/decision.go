@@ -39,10 +39,23 @@ type Decision struct {
 	Matched []hashing.Kind `json:"matched"`
 	// Signals carried the step, ascending; where Action is None, all that were
 	// weighed. If one is withdrawn, decide again.
-	Signals     []uuid.UUID `json:"signals"`
-	Reason      string      `json:"reason"` // one sentence: why
-	Undo        string      `json:"undo"`   // one sentence: what ends or changes it
+	Signals []uuid.UUID `json:"signals"`
+	Reason  string      `json:"reason"` // one sentence: why
+	Undo    string      `json:"undo"`   // one sentence: what ends or changes it
+	// Undoes is the decision whose step this one takes back or makes milder, because the
+	// evidence for it has gone. Zero: none. Package cases sets it, and the two after it.
+	Undoes      uuid.UUID   `json:"undoes,omitzero"`
+	Reviewer    string      `json:"reviewer,omitempty"` // the person who had a part in it, as the service calls him
+	Bounds      []Bound     `json:"bounds,omitempty"`   // that made the step milder, or kept it from acting
 	Explanation Explanation `json:"explanation"`
+}
+
+// Bound is a limit of this service's that a decision has met. The zero Bound is none.
+type Bound struct {
+	Name     string `json:"name"`            // such as "cap_partner_day"
+	Limit    int64  `json:"limit,omitempty"` // what it is
+	Used     int64  `json:"used,omitempty"`  // what there was of it before
+	Proposed Action `json:"proposed"`        // the step that the rules came to
 }
 
 // Explanation is how a decision came about, in full.
@@ -52,6 +65,7 @@ type Explanation struct {
 	Rules      []RuleOutcome `json:"rules"`                // those that were tried, in order
 	Unknown    []string      `json:"unknown,omitempty"`    // what was not known, such as "phone since"
 	Unreadable int           `json:"unreadable,omitempty"` // signals that could not be read
+	Own        Own           `json:"own,omitzero"`         // reports that the service has had itself
 }
 
 // RuleOutcome is one rule that was tried.

@@ -52,6 +52,18 @@ type Evidence struct {
 	Holdings []Holding
 	// Unreadable counts signals that matched and could not be read.
 	Unreadable int
+	// Own are the reports that this service has had itself about the account.
+	Own Own
+}
+
+// Own is what this service's own users have reported about an account. The zero Own says that
+// nothing is known of it, and not that there is nothing.
+type Own struct {
+	Reports int       `json:"reports,omitempty"`
+	Days    int       `json:"days,omitempty"`   // distinct days (UTC) with a report
+	Groups  int       `json:"groups,omitempty"` // distinct groups of reporters, such as area codes or networks
+	First   time.Time `json:"first,omitzero"`   // of the reports
+	Last    time.Time `json:"last,omitzero"`
 }
 
 // NewEvidence opens the labels of a match. The partner from whom it came is named

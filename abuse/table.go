@@ -3,7 +3,7 @@ package abuse
 // Table is a table of a [Store]. The zero Table is none.
 type Table uint8
 
-// The tables. Their rows are described in package watch.
+// The tables. Their rows are described in packages watch and cases.
 const (
 	Generations    Table = 1 + iota // functions under which identifiers are enrolled
 	Enrolments                      // keyed tags of enrolled identifiers
@@ -26,12 +26,20 @@ const (
 	Budgets                         // counters with caps
 	SessionRecords                  // signed by both sides
 	OptOuts                         // users who have opted out of a purpose
+	InForce                         // the step that each account is under
+	Carried                         // which accounts' steps a signal carries
+	Bounds                          // counters, modes and quarantine that bound what is done
+	Cases                           // reviews and appeals
+	Feedback                        // how partners' signals turned out
+	Receipts                        // what is to be told to origins: counts
+	Audit                           // reads that were bound to a purpose
 	tableEnd
 )
 
 var tableNames = [...]string{"", "generations", "enrolments", "holdings", "cursors", "kept", "aliases", "matches",
 	"undecided", "expiries", "decisions", "outbox", "rechecks", "signals", "about", "ordinals", "unpublished", "heads",
-	"batches", "budgets", "session_records", "opt_outs"}
+	"batches", "budgets", "session_records", "opt_outs",
+	"in_force", "carried", "bounds", "cases", "feedback", "receipts", "audit"}
 
 // String gives the name of the table: "session_records". In a database it has hc_ before it.
 func (t Table) String() string {

@@ -27,7 +27,7 @@ type tx struct {
 }
 
 // tables is above each Table.
-const tables = int(abuse.OptOuts) + 1
+const tables = int(abuse.Audit) + 1
 
 // some is a key or a value that is in order, where there is nothing else to check.
 var some = []byte{0}

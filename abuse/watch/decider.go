@@ -14,13 +14,18 @@ import (
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// DeciderConfig is what a [Decider] needs. Store, Accounts, Decide and Deliver are required.
+// DeciderConfig is what a [Decider] needs. Store, Accounts, Decide or Settle, and Deliver are required.
 type DeciderConfig struct {
 	Store    abuse.Store
 	Accounts Accounts
 	// Decide is a pure function, as [abuse.Decide] under the caller's policy is: it runs inside a
 	// transaction, and again if that is repeated.
 	Decide func(abuse.Evidence, time.Time) abuse.Decision
+	// Settle, if it is not nil, decides in the place of Decide, within the transaction in which the
+	// decision is recorded, so that what it writes holds if and only if the decision does: package
+	// cases has one. With record false nothing has changed, the decision is shown and not recorded,
+	// and Settle must write nothing.
+	Settle func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error)
 	// Deliver hands a change on. It is called again, also after a restart, until it has given nil
 	// once and that was put down: the same change has the same [Event.ID]. Changes of one account
 	// come in their order.
@@ -49,8 +54,8 @@ const (
 
 // NewDecider makes a decider. An error says what is missing.
 func NewDecider(cfg DeciderConfig) (*Decider, error) {
-	if cfg.Store == nil || cfg.Accounts == nil || cfg.Decide == nil || cfg.Deliver == nil {
-		return nil, errors.New("watch: a decider needs Store, Accounts, Decide and Deliver")
+	if cfg.Store == nil || cfg.Accounts == nil || cfg.Decide == nil && cfg.Settle == nil || cfg.Deliver == nil {
+		return nil, errors.New("watch: a decider needs Store, Accounts, Decide or Settle, and Deliver")
 	}
 	if cfg.Poll < 0 {
 		return nil, errors.New("watch: a decider's Poll is negative")
@@ -303,7 +308,11 @@ func (d *Decider) settle(w abuse.Writer, l *ledger, account string, holdings []a
 			_ = evidence.Add(m.partner, linkage.Match{Account: account, Signals: []linkage.MatchedSignal{m.matched()}})
 		}
 	}
-	v.decision = d.cfg.Decide(evidence, now)
+	if d.cfg.Settle == nil {
+		v.decision = d.cfg.Decide(evidence, now)
+	} else if v.decision, err = d.cfg.Settle(w, evidence, now, changed); err != nil {
+		return verdict{}, err
+	}
 	if changed {
 		if err := d.record(w, account, matches, now, &v); err != nil {
 			return verdict{}, err

@@ -18,9 +18,10 @@
 // # SQLite
 //
 // The driver is SQLite in Go, without cgo. The file is in WAL mode with synchronous=FULL: what is
-// acknowledged is in the WAL and synced. A background task moves it into the file proper, so that
-// commits do not stall on that. It cuts the WAL to nothing some ten seconds after a commit, or when
-// it has some 130 MB, unless a View is held open for long; Close does so at the end. The file,
+// acknowledged is in the WAL and synced. A background task moves it into the file proper four times
+// a second, most of it beside the commits and the rest between two of them, so that the WAL begins
+// anew and stays short. It cuts the WAL to nothing some ten seconds after a commit, or when it has
+// some 130 MB, unless a View is held open for long; Close does so at the end. The file,
 // "-wal" and "-shm" are readable by their owner alone, and none of them may be copied while the
 // store is open.
 //

@@ -82,8 +82,9 @@ type cell struct {
 
 // Estimate fits a model to patterns of pairs of which nobody needs to know which are
 // right: by EM, under the assumption that the answers of a pair are independent
-// given whether it is right, and that what is unknown is so by chance. An estimate is the same whatever
-// the order of the patterns.
+// given whether it is right, and that what is unknown is so by chance. So pairs of which nothing
+// agrees must say which kinds both accounts have: a partner tells how many of his have which.
+// An estimate is the same whatever the order of the patterns.
 //
 // Three guards keep it from what EM is known for. Two classes could swap
 // names: m is held at or above u for each question, in the M-step itself, so

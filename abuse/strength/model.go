@@ -62,7 +62,7 @@ type Field struct {
 	// Agree is about all pairs of accounts that both have an identifier of the kind. Needed.
 	Agree Rate `json:"agree"`
 	// Held is about pairs whose identifiers agree: whether the account here had it before
-	// the first report. Zero: not asked.
+	// the first report. U is about strays; those estimated are of all wrong pairs. Zero: not asked.
 	Held Rate `json:"held,omitzero"`
 	// Verified is about pairs whose identifiers agree: whether the account here has proved that it
 	// holds it. Zero: not asked.

@@ -84,7 +84,11 @@ func TestProperties(t *testing.T) {
 		require.True(t, before.Score() >= 0 && before.Score() <= 100)
 		sum := 0.0
 		for _, p := range before.Parts {
-			require.Equal(t, p.Agree == abuse.No, p.Weight < 0 || p.Agree == abuse.No)
+			if p.Agree == abuse.Yes {
+				require.GreaterOrEqual(t, p.Weight, 0.0)
+			} else {
+				require.LessOrEqual(t, p.Weight, 0.0)
+			}
 			sum += p.Share * p.Weight
 		}
 		require.InDelta(t, sum, before.Weight, least)
@@ -200,7 +204,7 @@ func TestEstimateFindsWhatWasPlanted(t *testing.T) {
 		for i, f := range m.Fields {
 			want := truth.Fields[i]
 			require.InDelta(t, want.Agree.M, f.Agree.M, .05)
-			require.InEpsilon(t, want.Agree.U, f.Agree.U, .3)
+			require.InDelta(t, want.Agree.U, f.Agree.U, .015)
 			require.InDelta(t, want.Held.M, f.Held.M, .08)
 			require.InDelta(t, want.Held.U, f.Held.U, .15)
 		}
@@ -212,7 +216,7 @@ func TestEstimateFindsWhatWasPlanted(t *testing.T) {
 func TestEstimateOnAnything(t *testing.T) {
 	r := random(t)
 	found := 0
-	for range 300 {
+	for range 150 {
 		var patterns []strength.Pattern
 		for range 1 + r.IntN(40) {
 			var c strength.Comparison
@@ -223,7 +227,7 @@ func TestEstimateOnAnything(t *testing.T) {
 			}
 			patterns = append(patterns, strength.Pattern{Comparison: c, Pairs: 1 + r.IntN(pickScale(r))})
 		}
-		o := strength.Options{Base: randomModel(t, r), Pseudo: math.Exp(4 - 8*r.Float64()), Steps: 3000}
+		o := strength.Options{Base: randomModel(t, r), Pseudo: math.Exp(4 - 8*r.Float64()), Steps: 1500}
 		m, fit, err := strength.Estimate(patterns, o)
 		for i := 1; i < len(fit.Objective); i++ {
 			// So many numbers of about 1 that nearly cancel are summed.
@@ -243,8 +247,8 @@ func TestEstimateOnAnything(t *testing.T) {
 		require.Equal(t, m, again)
 		require.Equal(t, fit, fitAgain)
 	}
-	t.Logf("%d of 300 found", found)
-	require.Greater(t, found, 30)
+	t.Logf("%d of 150 found", found)
+	require.Greater(t, found, 15)
 }
 
 func pickScale(r *rand.Rand) int { return []int{2, 100, 1_000_000, 1_000_000_000}[r.IntN(4)] }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -84,6 +85,46 @@ func TestHeld(t *testing.T) {
 	require.Equal(t, abuse.Unknown, got[0].Held, "reports without a time")
 }
 
+// What is held before or after the reports is so for the guard of package abuse too.
+func TestHeldIsAsTheGuardHasIt(t *testing.T) {
+	r := random(t)
+	policy := abuse.DefaultPolicy("social", abuse.Live)
+	count := map[abuse.Truth]int{}
+	for range 2_000 {
+		moment := func() time.Time {
+			at := reported.FirstObserved.AddDate(0, 0, r.IntN(6))
+			if r.IntN(2) > 0 {
+				at = at.Add(time.Duration(r.IntN(86400)) * time.Second)
+			}
+			return at
+		}
+		s := sighting([]int{0}, hashing.Phone)
+		s.Signal.FirstObserved, s.Signal.LastObserved = moment(), moment()
+		if s.Signal.LastObserved.Before(s.Signal.FirstObserved) {
+			s.Signal.FirstObserved, s.Signal.LastObserved = s.Signal.LastObserved, s.Signal.FirstObserved
+		}
+		here := []abuse.Holding{holding(hashing.Phone, moment(), 1)}
+		held := strength.Compare(s, here)[0].Held
+		count[held]++
+		s.From = "messenger"
+		s.Signal = abuse.Signal{
+			ID: uuid.MustParse("019a0000-0000-7000-8000-000000000001"), Origin: "messenger", Category: abuse.Phishing, Class: abuse.Confirmed,
+			Confidence: 85, Severity: abuse.High, Review: abuse.ReviewHuman, Permitted: abuse.PermitDirect, ActionTaken: abuse.Suspend, Revision: 1,
+			FirstObserved: s.Signal.FirstObserved, LastObserved: s.Signal.LastObserved, ValidUntil: s.Signal.LastObserved.AddDate(1, 0, 0),
+		}
+		require.NoError(t, s.Signal.Validate())
+		spoke := abuse.No // where the guard is silent
+		decision := abuse.Decide(abuse.Evidence{Account: "a", Sightings: []abuse.Sighting{s}, Holdings: here}, policy, reported.LastObserved)
+		for _, f := range decision.Explanation.Signals[0].Findings {
+			if f.Guard == abuse.GuardRecycled {
+				spoke = f.Spoke
+			}
+		}
+		require.Equal(t, spoke.Not(), held)
+	}
+	require.Len(t, count, 3)
+}
+
 // The order in which a person would put matches is that of their scores.
 func TestDefaultOrder(t *testing.T) {
 	m := strength.Default()
@@ -158,6 +199,8 @@ func TestEstimateRefuses(t *testing.T) {
 		"too many pairs": {[]strength.Pattern{both(yes, yes, math.MaxInt)}, strength.Options{}, "1 pair each"},
 		"a kind twice": {[]strength.Pattern{{Comparison: strength.Comparison{{Kind: hashing.Phone}, {Kind: hashing.Phone}}, Pairs: 1}},
 			strength.Options{}, "each kind once"},
+		"never a no": {[]strength.Pattern{both(yes, yes, 50), both(yes, abuse.Unknown, 50), both(abuse.Unknown, yes, 50),
+			both(abuse.Unknown, abuse.Unknown, 1_000_000)}, strength.Options{}, "strength estimate"},
 		"steps":        {good, strength.Options{Steps: -1}, "steps"},
 		"too few":      {good, strength.Options{Steps: 1}, "has not converged"},
 		"pseudo":       {good, strength.Options{Pseudo: math.NaN()}, "pseudo"},

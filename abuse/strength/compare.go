@@ -8,30 +8,30 @@ import (
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
-// Compared is what is known of one kind of identifier in the two accounts. The zero value
-// of each field but Kind is "not known" and weighs nothing.
+// Compared is what is known of one kind of identifier in the two accounts. The zero value of each
+// field but Kind is "not known" and weighs nothing.
 type Compared struct {
 	Kind hashing.Kind
-	// Agree says whether the two accounts have an identifier of the kind in common. No
-	// is for accounts of which it is known that both have one, and another. What
-	// follows is about the identifier in common and weighs only where Agree is Yes.
+	// Agree says whether the two accounts have an identifier of the kind in common. No is for
+	// accounts of which it is known that both have one, and another. What follows is about the
+	// identifier in common and weighs only where Agree is Yes.
 	Agree abuse.Truth
 	// Held says whether the account here had it before the first report.
 	Held abuse.Truth
-	// Gap is how long after the last report the account here got it; it weighs where Held
-	// is No. Below zero is zero.
+	// Gap is how long after the last report the account here got it; it weighs where Held is No.
+	// Below zero is zero.
 	Gap time.Duration
 	// Verified says whether the account here has proved that it holds it.
 	Verified abuse.Truth
-	// Here and There are how many accounts hold it, those compared included. Below 1:
-	// not known.
+	// Here and There are how many accounts hold it, those compared included. Below 1: not known.
 	Here, There int
 }
 
 // accounts is the larger of the two numbers; below 1 if neither is known.
 func (c *Compared) accounts() int { return max(c.Here, c.There) }
 
-// Comparison is two accounts compared, kind by kind, in any order. The zero Comparison knows nothing.
+// Comparison is two accounts compared, kind by kind, in any order. The zero Comparison knows
+// nothing.
 type Comparison []Compared
 
 // There is what the partner says of one identifier of the account that the signal is about.
@@ -40,18 +40,19 @@ type There struct {
 	Accounts int // how many accounts hold it there; below 1: not known
 }
 
-// Compare puts together what a sighting says about the account whose holdings these are,
-// in the order of linkage, as [abuse.Evidence] has them.
+// Compare puts together what a sighting says about the account whose holdings these are, in the
+// order of linkage, as [abuse.Evidence] has them.
 //
-// Each kind of the sighting agrees. The holding at its place tells the rest; at several
-// places of one kind several identifiers agree, and each is compared. Where the
-// sighting names no places, any holding of the kind may be meant, or one that is not
-// listed: what all of them share is known, and the most cautious of the rest. Where the
-// holdings at the places are not of the kinds, nothing is known but that these agree.
+// Each kind of the sighting agrees. The holding at its place tells the rest; at several places of
+// one kind several identifiers agree, and each is compared. Where the sighting names no places, any
+// holding of the kind may be meant: what all of them have in common is known, and of numbers the
+// most cautious. Where the holdings at the places are not of the kinds, nothing is known but that
+// these agree.
 //
-// A partner who says nothing about the other identifiers of his account leaves them
-// unknown. Where he does, a kind that he and a holding name, and that does not agree, is a
-// disagreement; there may be several of a kind there, and the largest number of accounts counts.
+// A partner who says nothing about the other identifiers of his account leaves them unknown. Where
+// he does, a kind that he and a holding name, and that does not agree, is a disagreement; there may
+// be several of a kind there, and the largest number of accounts counts. Give no kind here that the
+// agreement does not match by: it would seem to disagree.
 func Compare(s abuse.Sighting, here []abuse.Holding, there ...There) Comparison {
 	return compareInto(nil, &s, here, there)
 }
@@ -113,8 +114,8 @@ func at(here []abuse.Holding, place int) abuse.Holding {
 	return here[place]
 }
 
-// largest gives the largest number of accounts that the partner says of a kind, and
-// whether he says that there is one.
+// largest gives the largest number of accounts that the partner says of a kind, and whether he says
+// that there is one.
 func largest(there []There, k hashing.Kind) (accounts int, said bool) {
 	for _, t := range there {
 		if t.Kind == k {
@@ -165,9 +166,9 @@ func anyOf(s *abuse.Signal, here []abuse.Holding, k hashing.Kind, there int) Com
 	return all
 }
 
-// held says whether an identifier was this account's when the reports were made, and if it
-// was not, how long after the last it came. A day of UTC is the grain, as for
-// the guard about recycled numbers in package abuse: often a date is all that is known.
+// held says whether an identifier was this account's when the reports were made, and if it was not,
+// how long after the last it came. A day of UTC is the grain, as for the guard about recycled
+// numbers in package abuse: often a date is all that is known.
 func held(s *abuse.Signal, since time.Time) (abuse.Truth, time.Duration) {
 	if since.IsZero() || s.FirstObserved.IsZero() || s.LastObserved.IsZero() {
 		return abuse.Unknown, 0

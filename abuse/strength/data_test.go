@@ -15,8 +15,8 @@ import (
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
-// Open data of record linkage with known truth lie in a folder beside the checkout and never in
-// it; where the folder is absent the test is skipped. No name and no address is read from them.
+// Open data of record linkage with known truth lie in a folder beside the checkout and never in it;
+// where the folder is absent the test is skipped. No name and no address is read from them.
 func linkageData(t *testing.T) string {
 	root := os.Getenv("HUEANDCRY_DATA")
 	for dir, err := filepath.Abs("."); root == "" && err == nil; dir = filepath.Dir(dir) {

@@ -11,7 +11,8 @@ type column struct {
 	field, question int  // index of Base.Fields; askAgree and so on
 	at              int  // index of the answer in a key, and of the rate in a state
 	base            Rate // what Base says
-	// The pairs that Base imagines: right ones and wrong ones, and those of each of which the answer is yes.
+	// The pairs that Base imagines: right ones and wrong ones, and those of each of which the
+	// answer is yes.
 	right, rightYes, wrong, wrongYes float64
 	// Those of them that stand for agreements of which it is known whether they are right.
 	labelledRight, labelledWrong float64
@@ -69,9 +70,9 @@ func newEM(cells []cell, o *Options, fit *Fit) *em {
 	return e
 }
 
-// imagine makes pairs that say what Base says of m and, of what is asked of agreements, of u. For u of the
-// agreement itself, which belongs to accounts as numerous as those of Base, stands
-// which part of agreements is right: so many agreements are imagined with their truth.
+// imagine makes pairs that say what Base says of m and, of what is asked of agreements, of u. For u
+// of the agreement itself, which belongs to accounts as numerous as those of Base, stands which
+// part of agreements is right: so many agreements are imagined with their truth.
 func (c *column) imagine(pairs, prior float64) {
 	c.right, c.rightYes = pairs, pairs*c.base.M
 	if c.question != askAgree {
@@ -84,8 +85,8 @@ func (c *column) imagine(pairs, prior float64) {
 	c.wrong, c.wrongYes = c.labelledWrong, c.labelledWrong
 }
 
-// kinds counts the kinds that some pair has. Two classes of two independent answers each
-// are five rates over three free counts; from three kinds on there are enough.
+// kinds counts the kinds that some pair has. Two classes of two independent answers each are five
+// rates over three free counts; from three kinds on there are enough.
 func (e *em) kinds() (n int) {
 	for _, c := range e.columns {
 		if c.question == askAgree {
@@ -95,8 +96,8 @@ func (e *em) kinds() (n int) {
 	return n
 }
 
-// begin is a state in which a part of the pairs with an agreement is right. What Base
-// says of m holds, and u is what is left of the agreements.
+// begin is a state in which a part of the pairs with an agreement is right. What Base says of m
+// holds, and u is what is left of the agreements.
 func (e *em) begin(part float64) state {
 	s := state{prior: e.bound(part * e.anyAgrees / e.total), right: make([]float64, len(e.cells))}
 	for _, c := range e.columns {
@@ -134,8 +135,8 @@ func (e *em) run(s *state, steps int) (objective []float64, converged bool) {
 	return objective, false
 }
 
-// expect is the E-step: how probably the pairs of each cell are right. It gives the
-// objective at the state.
+// expect is the E-step: how probably the pairs of each cell are right. It gives the objective at
+// the state.
 func (e *em) expect(s *state) float64 {
 	objective := 0.0
 	for _, c := range e.columns {
@@ -167,9 +168,9 @@ func (e *em) expect(s *state) float64 {
 // maximise is the M-step: the rates under which the expected counts, and what Base says, are most
 // probable. It gives by how much of itself, at most, a rate has moved.
 //
-// The objective of one question is concave in m and in u, and a sum of the two. So its
-// maximum with m not below u is the free one, or where that has m below u, lies at m = u with
-// both counts in one; and bounds on both may be applied after that.
+// The objective of one question is concave in m and in u, and a sum of the two. So its maximum with
+// m not below u is the free one, or where that has m below u, lies at m = u with both counts in
+// one; and bounds on both may be applied after that.
 func (e *em) maximise(s *state) (moved float64) {
 	matches := e.right
 	for j := range e.cells {

@@ -8,17 +8,17 @@ import (
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
-// Pattern is a comparison and how many pairs of accounts gave it. Pairs of which
-// nothing agrees count too: they are most, and are found by subtraction and not by comparing.
+// Pattern is a comparison and how many pairs of accounts gave it. Pairs of which nothing agrees
+// count too: they are most, and are found by subtraction and not by comparing.
 type Pattern struct {
 	Comparison Comparison // at most one entry a kind
-	Pairs      int        // 1 to MaxPairs
+	Pairs      int64      // 1 to MaxPairs
 }
 
 // Limits of an estimate.
 const (
-	// MaxPairs is the most pairs that all patterns may have together: beyond it float64
-	// does not count them one by one.
+	// MaxPairs is the most pairs that all patterns may have together: beyond it float64 does not
+	// count them one by one.
 	MaxPairs = 1 << 53
 	// MaxSteps is the most steps that an estimate may be given.
 	MaxSteps = 1_000_000
@@ -26,14 +26,14 @@ const (
 
 // Options of an estimate. The zero Options are valid.
 type Options struct {
-	// Base is where the search begins, and what holds where the patterns cannot tell. Its
-	// kinds are those that are fitted; of others nothing is taken. Dependence and HalfLife
-	// are taken over as they are. Zero: [Default].
+	// Base is where the search begins, and what holds where the patterns cannot tell. Its kinds are
+	// those that are fitted; of others nothing is taken. Dependence and HalfLife are taken over as
+	// they are. Zero: [Default].
 	Base Model
-	// Pseudo is with how many pairs, imagined, Base speaks for each rate: what keeps one that
-	// rests on few pairs from 0 and 1, and decides where patterns do not. Of Base's Prior and u of
-	// Agree nothing enters but the part of agreements that is right, for these two are as
-	// numbers of accounts are. Zero: 4. Else above 0, up to 1e9.
+	// Pseudo is with how many pairs, imagined, Base speaks for each rate: what keeps one that rests
+	// on few pairs from 0 and 1, and decides where patterns do not. Of Base's Prior and u of Agree
+	// nothing enters but the part of agreements that is right, for these two are as numbers of
+	// accounts are. Zero: 4. Else above 0, up to 1e9.
 	Pseudo float64
 	// Steps is how many steps to take at most from each beginning. Zero: 20,000. At most MaxSteps.
 	Steps int
@@ -41,19 +41,19 @@ type Options struct {
 
 // Fit says how an estimate went. The zero Fit is that of none.
 type Fit struct {
-	Pairs     int  // that were counted
-	Patterns  int  // distinct, as far as the fitted questions tell them apart
-	Free      int  // rates that were fitted, and the prior
-	Steps     int  // that were taken from the beginning that won
-	Converged bool // no rate changed by a millionth of itself in the last step
-	// Identified says whether there are enough distinct patterns for as many free
-	// rates. Where not, Base has decided what patterns could not: with fewer than three kinds
-	// it is always so.
+	Pairs     int64 // that were counted
+	Patterns  int   // distinct, as far as the fitted questions tell them apart
+	Free      int   // rates that were fitted, and the prior
+	Steps     int   // that were taken from the beginning that won
+	Converged bool  // no rate changed by a millionth of itself in the last step
+	// Identified says whether there are enough distinct patterns for as many free rates. Where not,
+	// Base has decided what patterns could not: with fewer than three kinds it is always so.
 	Identified bool
 	// Matches is the expected number of pairs that are one person's.
 	Matches float64
-	// Objective after each step from the beginning that won: the natural logarithm of the likelihood, and of
-	// what Base says for the rates. It never falls (Dempster, Laird and Rubin, theorem 1).
+	// Objective at the beginning that won and after each step from it: the natural logarithm of the
+	// likelihood, and of what Base says for the rates. It never falls (Dempster, Laird and Rubin,
+	// theorem 1).
 	Objective []float64
 	// Kept are the kinds of Base of which no pair said anything.
 	Kept []hashing.Kind
@@ -80,19 +80,19 @@ type cell struct {
 	shared [kindsEnd]map[int]float64
 }
 
-// Estimate fits a model to patterns of pairs of which nobody needs to know which are
-// right: by EM, under the assumption that the answers of a pair are independent
-// given whether it is right, and that what is unknown is so by chance. So pairs of which nothing
-// agrees must say which kinds both accounts have: a partner tells how many of his have which.
-// An estimate is the same whatever the order of the patterns.
+// Estimate fits a model to patterns of pairs of which nobody needs to know which are right: by EM,
+// under the assumption that the answers of a pair are independent given whether it is right, and
+// that what is unknown is so by chance. So pairs of which nothing agrees must say which kinds both
+// accounts have: a partner tells how many of his have which. An estimate is the same whatever the
+// order of the patterns.
 //
-// Three guards keep it from what EM is known for. Two classes could swap
-// names: m is held at or above u for each question, in the M-step itself, so
-// that the objective still never falls. A class could die out, or all rates of the two could fall together:
-// that is an error. It could stop at a poor peak: it begins at several places, and the best end wins.
+// Three guards keep it from what EM is known for. Two classes could swap names: m is held at or
+// above u for each question, in the M-step itself, so that the objective still never falls. A class
+// could die out, or all rates of the two could fall together: that is an error. It could stop at a
+// poor peak: it begins at several places, and the best end wins.
 //
-// Errors are an [*abuse.Error]: of patterns, of options, of a fit that tells nothing
-// or does not converge; the Fit is given all the same, where there is one, and the Model is zero.
+// Errors are an [*abuse.Error]: of patterns, of options, of a fit that tells nothing or does not
+// converge; the Fit is given all the same, where there is one, and the Model is zero.
 func Estimate(patterns []Pattern, o Options) (Model, Fit, error) {
 	if len(o.Base.Fields) == 0 && o.Base.Prior == 0 {
 		o.Base = Default()

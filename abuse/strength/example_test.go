@@ -42,7 +42,7 @@ func ExampleModel_Weigh() {
 // A service counts how its pairs of accounts compare, without knowing which are right, and
 // estimates its own model.
 func ExampleEstimate() {
-	pattern := func(pairs int, phone, imei, install abuse.Truth) strength.Pattern {
+	pattern := func(pairs int64, phone, imei, install abuse.Truth) strength.Pattern {
 		return strength.Pattern{Pairs: pairs, Comparison: strength.Comparison{
 			{Kind: hashing.Phone, Agree: phone}, {Kind: hashing.IMEI, Agree: imei}, {Kind: hashing.InstallID, Agree: install},
 		}}

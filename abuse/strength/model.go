@@ -13,8 +13,8 @@ import (
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
-// Bounds of a model. They keep every weight within some hundred bits, far from what a
-// float64 cannot hold.
+// Bounds of a model. They keep every weight within some hundred bits, far from what a float64
+// cannot hold.
 const (
 	// MinRate is the least prior and the least m or u.
 	MinRate = 1e-15
@@ -32,10 +32,9 @@ const (
 	MaxModel = 1 << 16
 )
 
-// Rate is how often a question is answered with yes: M if the two accounts are one
-// person's, U if they are not. Both lie from MinRate to MaxRate, and M is not below U,
-// so that a yes never speaks against a match. The zero Rate says that the
-// question is not asked: no answer weighs anything.
+// Rate is how often a question is answered with yes: M if the two accounts are one person's, U if
+// they are not. Both lie from MinRate to MaxRate, and M is not below U, so that a yes never speaks
+// against a match. The zero Rate says that the question is not asked: no answer weighs anything.
 type Rate struct {
 	M float64 `json:"m"`
 	U float64 `json:"u"`
@@ -61,45 +60,43 @@ type Field struct {
 	Kind hashing.Kind `json:"kind"`
 	// Agree is about all pairs of accounts that both have an identifier of the kind. Needed.
 	Agree Rate `json:"agree"`
-	// Held is about pairs whose identifiers agree: whether the account here had it before
-	// the first report. U is about strays; those estimated are of all wrong pairs. Zero: not asked.
+	// Held is about pairs whose identifiers agree: whether the account here had it before the first
+	// report. U is about strays; those estimated are of all wrong pairs. Zero: not asked.
 	Held Rate `json:"held,omitzero"`
 	// Verified is about pairs whose identifiers agree: whether the account here has proved that it
 	// holds it. Zero: not asked.
 	Verified Rate `json:"verified,omitzero"`
-	// Typical is the mean number of accounts that hold an identifier which rightly
-	// agrees, from 1 to MaxTypical. Of what is held by a number of accounts that is not known,
-	// so many are taken to hold it. Zero: how shared it is does not weigh.
+	// Typical is the mean number of accounts that hold an identifier which rightly agrees, from 1
+	// to MaxTypical. Of what is held by a number of accounts that is not known, so many are taken
+	// to hold it. Zero: how shared it is does not weigh.
 	Typical float64 `json:"typical,omitempty"`
-	// Stray is how many wrong agreements there are to a right one that do not come from the
-	// other holders whom one knows of, but from a number handed out again or a device sold; from
-	// MinStray to MaxStray, at which how shared it is hardly weighs. Needed with Typical, and zero without.
+	// Stray is how many wrong agreements there are to a right one that do not come from the other
+	// holders whom one knows of, but from a number handed out again or a device sold; from MinStray
+	// to MaxStray, at which how shared it is hardly weighs. Needed with Typical, and zero without.
 	Stray float64 `json:"stray,omitempty"`
 	// HalfLife is the time, in days, in which half of the identifiers of the kind change hands,
-	// from 1 to MaxHalfLife. Zero: how long after the last report it came does not
-	// weigh.
+	// from 1 to MaxHalfLife. Zero: how long after the last report it came does not weigh.
 	HalfLife float64 `json:"half_life_days,omitempty"`
 }
 
-// Model is all parameters. It is a value: make it with [Default], [ParseModel] or
-// [Estimate], or by hand, and [Model.Validate] it. The zero Model is invalid; used all
-// the same, it gives every comparison no weight, and a probability of 0.
+// Model is all parameters. It is a value: make it with [Default], [ParseModel] or [Estimate], or by
+// hand, and [Model.Validate] it. The zero Model is invalid; used all the same, it gives every
+// comparison no weight, and a probability of 0.
 //
 // Its JSON form is that of encoding/json: {"prior":1e-7,"dependence":0.25,"fields":[..]}.
 type Model struct {
-	// Prior is the probability that an account there and an account here, taken at
-	// random, are one person's; from MinRate to MaxRate.
+	// Prior is the probability that an account there and an account here, taken at random, are one
+	// person's; from MinRate to MaxRate.
 	Prior float64 `json:"prior"`
-	// Dependence is the part of their bits that agreements beside the heaviest count,
-	// among the devices and among the numbers; from 0, as if they were all one finding, to 1,
-	// as if they were independent.
+	// Dependence is the part of their bits that agreements beside the heaviest count, among the
+	// devices and among the numbers; from 0, as if they were all one finding, to 1, as if they were
+	// independent.
 	Dependence float64 `json:"dependence"`
 	// Fields, each kind once, in any order. Of other kinds no answer weighs anything.
 	Fields []Field `json:"fields"`
 }
 
-// Default gives the model that is shipped. The package documentation says whence
-// its figures come.
+// Default gives the model that is shipped. The package documentation says whence its figures come.
 func Default() Model {
 	phoneHeld, deviceHeld := Rate{M: .95, U: .4}, Rate{M: .9, U: .4}
 	device := func(k hashing.Kind, m, u, typical, stray, halfLife float64) Field {
@@ -116,8 +113,7 @@ func Default() Model {
 	}}
 }
 
-// Validate returns every problem at once, joined, each an [*abuse.Error]; nil if there
-// is none.
+// Validate returns every problem at once, joined, each an [*abuse.Error]; nil if there is none.
 func (m Model) Validate() error {
 	var problems []error
 	check := func(ok bool, field, problem string) {
@@ -149,9 +145,9 @@ func (m Model) Validate() error {
 	return errors.Join(problems...)
 }
 
-// ParseModel reads the JSON form and validates it. Unknown fields, text after the
-// model and more than MaxModel bytes are refused. With an error, which is an
-// [*abuse.Error] or several joined and holds nothing of the text, the Model is zero.
+// ParseModel reads the JSON form and validates it. Unknown fields, text after the model and more
+// than MaxModel bytes are refused. With an error, which is an [*abuse.Error] or several joined and
+// holds nothing of the text, the Model is zero.
 func ParseModel(data []byte) (Model, error) {
 	bad := func(problem string) (Model, error) {
 		return Model{}, &abuse.Error{Field: "strength model", Problem: problem}

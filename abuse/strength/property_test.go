@@ -19,7 +19,8 @@ func randomRate(r *rand.Rand) strength.Rate {
 	return strength.Rate{M: min(max(a, b), strength.MaxRate), U: min(a, b)}
 }
 
-// randomModel makes a valid model of some kinds, with everything in it that may be absent now and then absent.
+// randomModel makes a valid model of some kinds, with everything in it that may be absent now and
+// then absent.
 func randomModel(t *testing.T, r *rand.Rand) strength.Model {
 	m := strength.Model{Prior: math.Exp(-30 * r.Float64()), Dependence: r.Float64()}
 	m.Prior = min(m.Prior, strength.MaxRate)
@@ -147,7 +148,7 @@ func TestProperties(t *testing.T) {
 
 // planted draws pairs of accounts from a model.
 func planted(r *rand.Rand, m strength.Model, pairs int) (patterns []strength.Pattern, right int) {
-	count := map[[7]strength.Compared]int{}
+	count := map[[7]strength.Compared]int64{}
 	ask := func(rate strength.Rate, isRight bool) abuse.Truth {
 		p := rate.U
 		if isRight {
@@ -181,8 +182,8 @@ func planted(r *rand.Rand, m strength.Model, pairs int) (patterns []strength.Pat
 	return patterns, right
 }
 
-// Planted parameters come back, though nobody says which pairs are right, and whichever part of
-// the pairs is: more right than wrong does not make the two change names.
+// Planted parameters come back, though nobody says which pairs are right, and whichever part of the
+// pairs is: more right than wrong does not make the two change names.
 func TestEstimateFindsWhatWasPlanted(t *testing.T) {
 	r := random(t)
 	for _, prior := range []float64{.01, .3, .8} {
@@ -198,7 +199,7 @@ func TestEstimateFindsWhatWasPlanted(t *testing.T) {
 		m, fit, err := strength.Estimate(patterns, strength.Options{Base: base})
 		require.NoError(t, err)
 		require.True(t, fit.Converged && fit.Identified)
-		require.Equal(t, 200_000, fit.Pairs)
+		require.EqualValues(t, 200_000, fit.Pairs)
 		t.Logf("prior %g: found %.4f, %d right, %.0f found, %d patterns, %d steps", prior, m.Prior, right, fit.Matches, fit.Patterns, fit.Steps)
 		require.InEpsilon(t, prior, m.Prior, .1)
 		for i, f := range m.Fields {
@@ -225,7 +226,7 @@ func TestEstimateOnAnything(t *testing.T) {
 				f.Kind = hashing.Kind(k + 1)
 				c = append(c, f)
 			}
-			patterns = append(patterns, strength.Pattern{Comparison: c, Pairs: 1 + r.IntN(pickScale(r))})
+			patterns = append(patterns, strength.Pattern{Comparison: c, Pairs: 1 + r.Int64N(pickScale(r))})
 		}
 		o := strength.Options{Base: randomModel(t, r), Pseudo: math.Exp(4 - 8*r.Float64()), Steps: 1500}
 		m, fit, err := strength.Estimate(patterns, o)
@@ -251,4 +252,4 @@ func TestEstimateOnAnything(t *testing.T) {
 	require.Greater(t, found, 15)
 }
 
-func pickScale(r *rand.Rand) int { return []int{2, 100, 1_000_000, 1_000_000_000}[r.IntN(4)] }
+func pickScale(r *rand.Rand) int64 { return []int64{2, 100, 1_000_000, 1_000_000_000}[r.IntN(4)] }

@@ -9,8 +9,8 @@ import (
 // shared fits Typical and Stray of a field to what EM has found of the pairs.
 //
 // A right agreement on what n accounts hold has p(n) as the part of right ones; a wrong one is
-// p(n)*(n-1+Stray), but for a factor that makes the sum 1. Of one kind alone nothing is known of which are
-// right but the kind itself, and so Stray stays as it is.
+// p(n)*(n-1+Stray), but for a factor that makes the sum 1. Of one kind alone nothing is known of
+// which are right but the kind itself, and so Stray stays as it is.
 func (e *em) shared(s *state, f *Field) {
 	if f.Typical == 0 {
 		return
@@ -33,8 +33,8 @@ func (e *em) shared(s *state, f *Field) {
 	if e.kinds() < 2 || len(counts) < 2 {
 		return
 	}
-	// The logarithm of the likelihood of wrong ones, and of what Base says: that Stray is
-	// Base's within a factor of ten, at one standard deviation for four imagined pairs.
+	// The logarithm of the likelihood of wrong ones, and of what Base says: that Stray is Base's
+	// within a factor of ten, at one standard deviation for four imagined pairs.
 	likelihood := func(stray float64) float64 {
 		all, sum := 0.0, 0.0
 		l := -.5 * e.pseudo / 4 * math.Pow(math.Log10(stray/base), 2)

@@ -182,7 +182,7 @@ func TestModelBounds(t *testing.T) {
 }
 
 func TestEstimateRefuses(t *testing.T) {
-	both := func(a, b abuse.Truth, n int) strength.Pattern {
+	both := func(a, b abuse.Truth, n int64) strength.Pattern {
 		return strength.Pattern{Comparison: strength.Comparison{{Kind: hashing.Phone, Agree: a}, {Kind: hashing.IMEI, Agree: b}}, Pairs: n}
 	}
 	yes, no := abuse.Yes, abuse.No
@@ -196,7 +196,7 @@ func TestEstimateRefuses(t *testing.T) {
 		"no agreement":   {good[3:], strength.Options{}, "hold no agreement"},
 		"no other pair":  {good[:3], strength.Options{}, "of which nothing agrees"},
 		"no pairs":       {[]strength.Pattern{both(yes, yes, 0)}, strength.Options{}, "1 pair each"},
-		"too many pairs": {[]strength.Pattern{both(yes, yes, math.MaxInt)}, strength.Options{}, "1 pair each"},
+		"too many pairs": {[]strength.Pattern{both(yes, yes, math.MaxInt64)}, strength.Options{}, "1 pair each"},
 		"a kind twice": {[]strength.Pattern{{Comparison: strength.Comparison{{Kind: hashing.Phone}, {Kind: hashing.Phone}}, Pairs: 1}},
 			strength.Options{}, "each kind once"},
 		"never a no": {[]strength.Pattern{both(yes, yes, 50), both(yes, abuse.Unknown, 50), both(abuse.Unknown, yes, 50),

@@ -10,7 +10,8 @@ import (
 	"github.com/hueandcry/hueandcry/abuse"
 )
 
-// Part is what one field adds to a [Strength]. All weights are bits, log2 of a ratio of likelihoods.
+// Part is what one field adds to a [Strength]. All weights are bits, log2 of a ratio of
+// likelihoods.
 type Part struct {
 	Compared
 	Agreement float64 // what Agree weighs
@@ -24,16 +25,16 @@ type Part struct {
 	Share float64
 }
 
-// Strength is how strongly a comparison speaks for one person. The zero Strength is
-// that of no comparison.
+// Strength is how strongly a comparison speaks for one person. The zero Strength is that of no
+// comparison.
 type Strength struct {
 	Weight      float64 // in bits, without the prior: the sum of Share*Weight of the parts
 	Probability float64 // that both accounts are one person's, 0 to 1, given the prior
 	Parts       []Part  // by kind, the heaviest first; of fields with an answer only
 }
 
-// Score gives the probability as a whole number from 0 to 100, rounded down: 100 is
-// certain to the last bit that a float64 has.
+// Score gives the probability as a whole number from 0 to 100, rounded down: 100 is certain to the
+// last bit that a float64 has.
 func (s Strength) Score() int { return int(100 * s.Probability) }
 
 // String explains the strength to a person, field by field; no identifier is in it.
@@ -69,8 +70,8 @@ func (s Strength) String() string {
 	return b.String()
 }
 
-// Weigh says how strongly a comparison speaks for one person. It does not depend on
-// the order of the comparison's fields. The model must be valid.
+// Weigh says how strongly a comparison speaks for one person. It does not depend on the order of
+// the comparison's fields. The model must be valid.
 func (m Model) Weigh(c Comparison) Strength {
 	return m.weighInto(make([]Part, 0, len(c)), c)
 }
@@ -87,8 +88,8 @@ func (m *Model) weighInto(parts []Part, c Comparison) Strength {
 	slices.SortFunc(s.Parts, func(a, b Part) int {
 		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Kind, b.Kind), compareAnswers(a, b))
 	})
-	// Of the numbers, and of the devices, the heaviest agreement and the heaviest
-	// disagreement count in full.
+	// Of the numbers, and of the devices, the heaviest agreement and the heaviest disagreement
+	// count in full.
 	var agreed, differed [2]bool
 	for i := range s.Parts {
 		p := &s.Parts[i]

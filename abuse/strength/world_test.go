@@ -20,8 +20,8 @@ func random(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
-// account is one account of a world, with the person whose it is. Its identifiers are
-// made up, or stand in for such.
+// account is one account of a world, with the person whose it is. Its identifiers are made up, or
+// stand in for such.
 type account struct {
 	person   string
 	ids      map[hashing.Kind]string
@@ -34,9 +34,9 @@ type compared struct {
 	right      bool
 }
 
-// compareAll compares each account there with each here: it gives the pairs of which
-// something agrees, the patterns of all, and how many pairs are right. If same, both are one list
-// and each pair is compared once.
+// compareAll compares each account there with each here: it gives the pairs of which something
+// agrees, the patterns of all, and how many pairs are right. If same, both are one list and each
+// pair is compared once.
 func compareAll(here, there []account, same bool, signal abuse.Signal) (pairs []compared, patterns []strength.Pattern, right int) {
 	type id struct {
 		kind  hashing.Kind
@@ -56,11 +56,11 @@ func compareAll(here, there []account, same bool, signal abuse.Signal) (pairs []
 			countThere[id{k, v}]++
 		}
 	}
-	nothing := map[[2]string]int{}
+	nothing := map[[2]string]int64{}
 	for i, b := range there {
 		right += persons[b.person]
 		for h, n := range haves {
-			nothing[[2]string{h, have(b)}] += n
+			nothing[[2]string{h, have(b)}] += int64(n)
 		}
 		if same {
 			right--
@@ -169,8 +169,8 @@ var reported = abuse.Signal{
 	FirstObserved: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), LastObserved: time.Date(2026, 5, 20, 0, 0, 0, 0, time.UTC),
 }
 
-// world makes people with accounts at two services. Some numbers are a household's, some
-// were handed out again after the reports, some devices were sold after them.
+// world makes people with accounts at two services. Some numbers are a household's, some were
+// handed out again after the reports, some devices were sold after them.
 func world(r *rand.Rand, people int) (here, there []account) {
 	date := func(from, days int) time.Time {
 		return reported.FirstObserved.AddDate(0, 0, from+r.IntN(days))
@@ -240,8 +240,8 @@ func world(r *rand.Rand, people int) (here, there []account) {
 	return here, there
 }
 
-// With known truth, strength is right more often than the naive rules, at a like recall: that of the
-// shipped model, and that of one estimated without the truth.
+// With known truth, strength is right more often than the naive rules, at a like recall: that of
+// the shipped model, and that of one estimated without the truth.
 func TestWorldOfKnownTruth(t *testing.T) {
 	r := random(t)
 	here, there := world(r, 12_000)

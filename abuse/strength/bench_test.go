@@ -19,7 +19,9 @@ func twoKinds() (abuse.Sighting, []abuse.Holding) {
 func TestScoreAllocatesNothing(t *testing.T) {
 	m := strength.Default()
 	s, here := twoKinds()
+	e, w := &abuse.Evidence{Holdings: here}, &abuse.Weighed{Sighting: s}
 	require.Zero(t, testing.AllocsPerRun(100, func() { m.Score(s, here) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { m.Match(e, w, late) }))
 }
 
 func BenchmarkScore(b *testing.B) {

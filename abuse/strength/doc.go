@@ -2,8 +2,9 @@
 // account that a signal is about and an account here are his.
 //
 // Most callers need two names. [Default] gives a [Model], and [Model.Score] the strength of one
-// match as a number from 0 to 100, which policies know as match.strength. Who wants to see why
-// takes [Compare] and [Model.Weigh]: a [Strength] explains itself field by field.
+// match as a number from 0 to 100; [Model.Match] is the same in the form that a policy takes as
+// match.strength. Who wants to see why takes [Compare] and [Model.Weigh]: a [Strength] explains
+// itself field by field.
 //
 //	abuse.Sighting, []abuse.Holding          counts of compared pairs
 //	            |                                      |

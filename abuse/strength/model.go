@@ -2,6 +2,8 @@ package strength
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -169,6 +171,18 @@ func ParseModel(data []byte) (Model, error) {
 		return Model{}, err
 	}
 	return m, nil
+}
+
+// Hash names the model: the SHA-256 of its JSON form with its fields by kind. It is zero for a
+// model that holds what JSON cannot, which is not valid.
+func (m Model) Hash() abuse.Digest {
+	m.Fields = slices.Clone(m.Fields)
+	slices.SortFunc(m.Fields, func(a, b Field) int { return cmp.Compare(a.Kind, b.Kind) })
+	data, err := json.Marshal(m)
+	if err != nil {
+		return abuse.Digest{}
+	}
+	return sha256.Sum256(data)
 }
 
 // field gives the parameters of a kind.

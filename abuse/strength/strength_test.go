@@ -3,6 +3,7 @@ package strength_test
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,26 @@ func TestDefaultOrder(t *testing.T) {
 	require.Less(t, scores[3].score, 60, "of two who share a number one is meant")
 	require.Zero(t, m.Score(sighting(nil), nil))
 	require.Zero(t, strength.Model{}.Weigh(strength.Comparison{{Kind: hashing.Phone, Agree: abuse.Yes}}).Score())
+}
+
+// What policies take is what a Score is of; nothing that agrees is not known, and no zero.
+func TestMatch(t *testing.T) {
+	m := strength.Default()
+	s, here := twoKinds()
+	p, ok := m.Match(&abuse.Evidence{Holdings: here}, &abuse.Weighed{Sighting: s}, late)
+	require.True(t, ok)
+	require.Equal(t, m.Score(s, here), int(100*p))
+	_, ok = m.Match(&abuse.Evidence{Holdings: here}, &abuse.Weighed{}, late)
+	require.False(t, ok)
+
+	other := strength.Default()
+	slices.Reverse(other.Fields)
+	require.Equal(t, m.Hash(), other.Hash(), "the order of fields says nothing")
+	require.Equal(t, hashing.InstallID, other.Fields[0].Kind)
+	other.Fields[0].HalfLife++
+	require.NotEqual(t, m.Hash(), other.Hash())
+	other.Prior = math.NaN()
+	require.Zero(t, other.Hash())
 }
 
 func TestModelBounds(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -174,9 +175,20 @@ func (m *Model) probability(bits float64) float64 {
 }
 
 // Score compares and weighs in one go: the strength of a sighting of the account with these
-// holdings, from 0 to 100. It is what a policy's match.strength is.
+// holdings, from 0 to 100. It allocates nothing for up to eight identifiers.
 func (m Model) Score(s abuse.Sighting, here []abuse.Holding) int {
 	var fields [8]Compared
 	var parts [8]Part
 	return m.weighInto(parts[:0], compareInto(fields[:0], &s, here, nil)).Score()
+}
+
+// Match is the strength of one signal of an evidence, as the probability that its account there and
+// the account here are one person's, 0 to 1; false if nothing agrees of which the model knows. The
+// time is not asked. It has the form in which package policy takes its match.strength; the name
+// that it asks for beside may be that of [Model.Hash].
+func (m Model) Match(e *abuse.Evidence, w *abuse.Weighed, _ time.Time) (float64, bool) {
+	var fields [8]Compared
+	var parts [8]Part
+	s := m.weighInto(parts[:0], compareInto(fields[:0], &w.Sighting, e.Holdings, nil))
+	return s.Probability, len(s.Parts) > 0
 }

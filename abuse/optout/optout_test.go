@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -482,4 +483,15 @@ func ExampleBook() {
 	// advertising true true
 	// analytics false true
 	// security false false
+}
+
+func number(n int) uuid.UUID {
+	return uuid.MustParse(fmt.Sprintf("019a0000-0000-7000-8000-%012x", n))
+}
+
+func signal(n int, now time.Time) abuse.Signal {
+	seen := now.AddDate(0, 0, -3).Truncate(24 * time.Hour)
+	return abuse.Signal{ID: number(n), Origin: "messenger.example", Category: abuse.Phishing, Class: abuse.Confirmed, Confidence: 92,
+		Severity: abuse.High, Review: abuse.ReviewHuman, Reports: 14, FirstObserved: seen, LastObserved: seen,
+		ValidUntil: seen.AddDate(0, 0, 90), Permitted: abuse.PermitDirect, ActionTaken: abuse.Suspend, Revision: 1}
 }

@@ -126,7 +126,7 @@ func ExampleNewStatement() {
 	// Output:
 	// DECISION_ACCOUNT_SUSPENDED 2026-11-30 <nil>
 	// STATEMENT_CATEGORY_SCAMS_AND_FRAUD [KEYWORD_PHISHING] SOURCE_TYPE_OTHER_NOTIFICATION
-	// The service messenger.example gave notice of phishing (confirmed, confidence 92 of 100, severity high, review there: human), seen on 2026-11-20, by an account with the same phone number. The step was chosen by rules, without a person. It ends by itself on 2026-11-30.
+	// The service messenger.example gave notice of phishing (confirmed) by an account with the same phone number. The step was chosen by rules, without a person. It ends by itself on 2026-11-30.
 }
 
 func ExampleTally() {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,8 +43,8 @@ type Settings struct {
 	ContentTypes []string // what an account of the service holds, of CONTENT_TYPE_*
 	ContentOther string   // what CONTENT_TYPE_OTHER is, at most MaxShort characters
 	Language     string   // of the content, two capital letters; empty: not said
-	// ContentDate is when the content came. Zero: when the signals that carried the step first saw
-	// the abuse, or the decision's own day where they do not say it.
+	// ContentDate is when the content came, as the service knows it. Zero: the day of its own first report
+	// where the step rests on these, or else of the decision. When a partner has seen it is not said.
 	ContentDate time.Time
 	// Illegal says that the ground is a law, and not the service's terms. AlsoIllegal says of content
 	// against the terms that it is illegal too; Unknown, the zero value, says nothing.
@@ -74,6 +73,12 @@ type Settings struct {
 // use of automated means; the ground; but redress, which is the service's page and no field of the
 // database. It holds neither account nor identifier, and none of the decision's own texts. The same
 // decision and settings give the same statement.
+//
+// A partner can read it too, and must not find in it which of his signals has hit, for then he would know
+// that the number he sent has an account here. So of a signal it says the category, the class and by
+// what kind of identifier it came, and not what could mark one among many: name, confidence, reports and times.
+// What remains is the day and the category, and the end where that is the signal's own: who has few
+// decisions a day hands statements in by the week, and sets HidePartners.
 //
 // A decision that restricts nobody gives [ErrNoStatement]; settings that are missing or out of
 // bounds, or a decision without ID, outside of the years 2020 to 9999 or with an end before it, an [*abuse.Error] or several joined.
@@ -184,11 +189,6 @@ func (s *Settings) contentDate(d *abuse.Decision, carried []*abuse.Weighed) Date
 		return DateOf(s.ContentDate)
 	}
 	day := d.At
-	for _, w := range carried {
-		if first := w.Signal.FirstObserved; !first.IsZero() && first.Before(day) && !first.Before(firstContent) {
-			day = first
-		}
-	}
 	if own := d.Explanation.Own; len(carried) == 0 && !own.First.IsZero() && own.First.Before(day) && !own.First.Before(firstContent) {
 		day = own.First
 	}
@@ -309,19 +309,23 @@ func kindsOfAbuse(carried []*abuse.Weighed) (names []string) {
 
 func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
-// facts says what the decision rests on, in sentences of this package.
+// facts says what the decision rests on, in sentences of this package, each once.
 func facts(d *abuse.Decision, carried []*abuse.Weighed, hide bool) string {
 	var b strings.Builder
-	for i, w := range carried {
+	said := map[string]bool{}
+	for _, w := range carried {
 		who := "A partner service"
 		if !hide && validPartner(w.From) {
 			who = "The service " + w.From
 		}
 		sentence := who + " gave notice of " + words(w.Signal.Category.String()) + " (" + w.Signal.Class.String() +
-			", confidence " + strconv.Itoa(w.Signal.Confidence) + " of 100, severity " + w.Signal.Severity.String() +
-			", review there: " + w.Signal.Review.String() + ")" + seen(&w.Signal) + ", by an account with the same " + kinds(w.Kinds) + ". "
+			") by an account with the same " + kinds(w.Kinds) + ". "
+		if said[sentence] {
+			continue
+		}
+		said[sentence] = true
 		if b.Len()+len(sentence) > MaxFacts-800 {
-			b.WriteString(strconv.Itoa(len(carried)-i) + " more notices said the like. ")
+			b.WriteString("More notices said the like. ")
 			break
 		}
 		b.WriteString(sentence)
@@ -347,17 +351,6 @@ func facts(d *abuse.Decision, carried []*abuse.Weighed, hide bool) string {
 		b.WriteString(" It ends by itself on " + d.Until.UTC().Format(time.DateOnly) + ".")
 	}
 	return cut(b.String(), MaxFacts)
-}
-
-func seen(s *abuse.Signal) string {
-	if s.LastObserved.IsZero() {
-		return ""
-	}
-	first, last := s.FirstObserved.UTC().Format(time.DateOnly), s.LastObserved.UTC().Format(time.DateOnly)
-	if first == last {
-		return ", seen on " + first
-	}
-	return ", seen from " + first + " to " + last
 }
 
 // kinds names kinds of identifier without any of them.

@@ -378,3 +378,58 @@ func watchLeavesOut(t *testing.T) {
 			"watch.Receiver.Follow", "watch.Receiver.Remove", "watch.Transmitter.Report", "watch.Transmitter.Cut", "watch.Transmitter.Remove", "watch.Transmitter.Handler")
 	})
 }
+
+// Many at once, in the register and in the audit: nothing is lost or counted twice.
+func TestAtOnce(t *testing.T) {
+	ctx, store := t.Context(), abuse.NewMemory()
+	b, err := optout.NewBook(store, optout.Config{})
+	require.NoError(t, err)
+	a, err := optout.NewAudit(store, optout.AuditConfig{})
+	require.NoError(t, err)
+	r, err := a.Reads(b, "product")
+	require.NoError(t, err)
+	const workers, each = 8, 50
+	var wg sync.WaitGroup
+	for n := range workers {
+		wg.Go(func() {
+			for i := range each {
+				account := fmt.Sprint("a-", i)
+				if err := b.SetPurpose(ctx, account, linkage.Product, n%2 == 0); err != nil {
+					t.Error(err)
+				}
+				if _, err := b.Initiate(ctx, account); err != nil {
+					t.Error(err)
+				}
+				if _, err := r.OptedOut(ctx, account, linkage.Product); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, r.Close(ctx))
+	entries, err := a.Entries(ctx, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), 10)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, uint64(workers*each), entries[0].Reads)
+	last, out, begun := uint64(0), map[string]bool{}, map[string]int{}
+	_, err = optout.Follow(ctx, b, 0, func(_ context.Context, c optout.Change) error {
+		require.Equal(t, last+1, c.Number)
+		last = c.Number
+		if c.Step == optout.Initiated {
+			begun[c.Account]++
+			return nil
+		}
+		require.NotEqual(t, out[c.Account], c.Step == optout.PurposeOut, "each change changes something")
+		out[c.Account] = c.Step == optout.PurposeOut
+		return nil
+	})
+	require.NoError(t, err)
+	for i := range each {
+		account := fmt.Sprint("a-", i)
+		is, err := b.OptedOut(ctx, account, linkage.Product)
+		require.NoError(t, err)
+		require.Equal(t, is, out[account])
+		require.Equal(t, 1, begun[account])
+	}
+}

@@ -24,8 +24,8 @@ type Entry struct {
 	At      time.Time       // of the first read, when it was written
 	Who     string          // the reader, a program or a role: 1 to 64 of a-z, 0-9, '-' and '.', a letter first
 	Purpose linkage.Purpose // for which he read
-	Reads   uint64          // how many accounts he asked about, at least
-	Denied  uint64          // of these, whose users have opted out
+	Reads   uint64          // how often he asked about an account, at least
+	Denied  uint64          // of these, how often its user had opted out
 	Token   Token           // of the account, where there is one and the audit has a key
 }
 

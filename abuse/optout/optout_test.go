@@ -406,6 +406,27 @@ func ExampleBook() {
 	// security false false
 }
 
+func ExampleFollow() {
+	ctx, now := context.Background(), start
+	b, _ := optout.NewMemory(optout.Config{Clock: func() time.Time { return now }})
+	_ = b.SetPurpose(ctx, "boris", linkage.Advertising, true)
+	_, _ = b.Initiate(ctx, "carla")
+	now = now.Add(73 * time.Hour)
+	_, _ = b.Sweep(ctx)
+	seen := uint64(0) // kept by who follows
+	seen, _ = optout.Follow(ctx, b, seen, func(ctx context.Context, c optout.Change) error {
+		out, err := b.OptedOut(ctx, c.Account, linkage.Advertising)
+		fmt.Println(c.Number, c.Account, c.Step, "- to be taken out:", out)
+		return err // here receiver.Remove(ctx, c.Account)
+	})
+	fmt.Println("goes on after", seen)
+	// Output:
+	// 1 boris purpose-out - to be taken out: true
+	// 2 carla opt-out-initiated - to be taken out: true
+	// 3 carla opt-out-effective - to be taken out: true
+	// goes on after 3
+}
+
 func number(n int) uuid.UUID {
 	return uuid.MustParse(fmt.Sprintf("019a0000-0000-7000-8000-%012x", n))
 }

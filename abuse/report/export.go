@@ -212,9 +212,14 @@ func decided(d *abuse.Decision) SubjectDecided {
 			}
 		}
 	}
-	out.Unknown = slices.DeleteFunc(out.Unknown, func(s string) bool { return strings.HasSuffix(s, " accounts") })
+	out.Unknown = slices.DeleteFunc(out.Unknown, func(s string) bool { return strings.Contains(s, "accounts") || !plainFact(s) })
 	slices.Sort(out.Guards)
 	return out
+}
+
+// plainFact says whether a text is the name of a fact, as "phone since" or "signal.reports", and no more.
+func plainFact(s string) bool {
+	return len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_. ") == ""
 }
 
 // Text gives the export in lines that the person can read; the same export gives the same lines.

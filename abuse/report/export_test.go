@@ -39,6 +39,7 @@ func TestExport(t *testing.T) {
 	second.Explanation.Signals[0].Findings = append(second.Explanation.Signals[0].Findings,
 		abuse.Finding{Guard: abuse.GuardOverShared, Kind: hashing.Phone, Spoke: abuse.Yes, Cap: abuse.None},
 		abuse.Finding{Guard: abuse.GuardExpired, Spoke: abuse.Yes, Cap: abuse.None})
+	second.Explanation.Unknown = []string{"phone since", "holding.accounts", "device accounts", "signal.reports", "+33612345678"}
 	second.Explanation.Own = abuse.Own{Reports: 31337, Days: 31337, Groups: 31337}
 	e, err := report.NewExport(subject(), []json.RawMessage{raw(t, second), raw(t, first)})
 	require.NoError(t, err)
@@ -50,6 +51,7 @@ func TestExport(t *testing.T) {
 	require.Equal(t, "fraud_and_abuse_prevention", e.Signals[0].Purpose)
 	require.Equal(t, "10 or more", e.Signals[0].Reports)
 	require.Equal(t, []string{"expired"}, e.Decisions[1].Guards)
+	require.Equal(t, []string{"phone since", "signal.reports"}, e.Decisions[1].Unknown)
 	text, err := json.Marshal(e)
 	require.NoError(t, err)
 	// Nothing about others: who reviewed, how many reported, who shares the device, what was written.

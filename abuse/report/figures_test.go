@@ -56,6 +56,43 @@ func TestSuppressedCellsCannotBeComputed(t *testing.T) {
 	}
 }
 
+// Nor by one who knows that a column holds the next: of what is received some is matched, of that some
+// actioned, of that some overturned.
+func TestSuppressedCellsOfNestedColumns(t *testing.T) {
+	const threshold, most = 3, 5
+	columns := []report.Column{report.Received, report.Matched, report.Actioned, report.Overturned}
+	published := map[string][][4]int{}
+	for a := range most {
+		for b := range a + 1 {
+			for c := range b + 1 {
+				for d := range c + 1 {
+					tally, counts := report.Tally{}, [4]int{a, b, c, d}
+					for i, n := range counts {
+						for signal := range n {
+							require.NoError(t, tally.Count(columns[i], number(signal), abuse.Spam))
+						}
+					}
+					f, err := tally.Figures(from, to, threshold)
+					require.NoError(t, err)
+					published[f.Text()] = append(published[f.Text()], counts)
+				}
+			}
+		}
+	}
+	require.Greater(t, len(published), 10)
+	for text, alike := range published {
+		for at := range columns {
+			values := map[int]bool{}
+			for _, one := range alike {
+				values[one[at]] = true
+			}
+			if n := alike[0][at]; n > 0 && n < threshold {
+				require.Greater(t, len(values), 1, text)
+			}
+		}
+	}
+}
+
 func TestFigures(t *testing.T) {
 	tally := report.Tally{}
 	for n := range 12 {

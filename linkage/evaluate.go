@@ -240,10 +240,32 @@ type blindedGroup struct {
 	state  *oprf.Blinded
 }
 
-// Blind blinds 1 to [MaxEvaluation] identifiers, at about 30 microseconds each. It asks no
-// opt-out register. Kinds outside the agreement give a [*KindError], none, too many or a
-// zero identifier an [*Error] with [ErrInput].
+// Blind blinds 1 to [MaxEvaluation] identifiers, at about 30 microseconds each. It is for purposes that
+// nobody can opt out of: under any other it does not know whom to ask about, and gives an [*Error]
+// with [ErrInput]; [Blinder.BlindFor] is for all. Kinds outside the agreement give a [*KindError],
+// none, too many or a zero identifier an [*Error] with [ErrInput].
 func (b *Blinder) Blind(ctx context.Context, ids []hashing.Identifier) (*Blinding, error) {
+	if err := b.of().anonymous(); err != nil {
+		return nil, err
+	}
+	return b.blind(ctx, ids)
+}
+
+// BlindFor blinds the identifiers of accounts, in their order, and asks the opt-out register about each
+// account first, where the purpose is one that users can opt out of. One that has opted out gives an
+// [*Error] with [ErrInput] and [ErrOptedOut], and nothing is blinded. Otherwise it is as [Blinder.Blind].
+func (b *Blinder) BlindFor(ctx context.Context, accounts []Account) (*Blinding, error) {
+	var ids []hashing.Identifier
+	for _, a := range accounts {
+		if err := b.of().allowed(ctx, a.Ref); err != nil {
+			return nil, err
+		}
+		ids = append(ids, a.Identifiers...)
+	}
+	return b.blind(ctx, ids)
+}
+
+func (b *Blinder) blind(ctx context.Context, ids []hashing.Identifier) (*Blinding, error) {
 	if len(ids) < 1 || len(ids) > MaxEvaluation {
 		return nil, &Error{Code: ErrInput, cause: fmt.Errorf("not from 1 to %d identifiers", MaxEvaluation)}
 	}

@@ -2,6 +2,7 @@ package linkage
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -93,9 +94,26 @@ type About struct {
 }
 
 // Values evaluates an identifier in every slot of the feed, at about 100 microseconds. Nth is
-// for the caller to set. A kind outside the agreement is a [*KindError], a zero identifier or a keeper
+// for the caller to set. It is for purposes that nobody can opt out of: under any other it gives
+// [ErrInput], and [Sealer.ValuesFor] is for all. A kind outside the agreement is a [*KindError], a zero identifier or a keeper
 // of another agreement or epoch [ErrInput], a state file that was changed [ErrState].
 func (s *Sealer) Values(k *Keeper, id hashing.Identifier) (About, error) {
+	if err := s.of().anonymous(); err != nil {
+		return About{}, err
+	}
+	return s.values(k, id)
+}
+
+// ValuesFor is Values for an identifier of an account, about which the opt-out register is asked first
+// where the purpose is one that users can opt out of: [ErrInput] with [ErrOptedOut] says that its user has.
+func (s *Sealer) ValuesFor(ctx context.Context, k *Keeper, account string, id hashing.Identifier) (About, error) {
+	if err := s.of().allowed(ctx, account); err != nil {
+		return About{}, err
+	}
+	return s.values(k, id)
+}
+
+func (s *Sealer) values(k *Keeper, id hashing.Identifier) (About, error) {
 	o := s.of()
 	if id.IsZero() {
 		return About{}, &Error{Code: ErrInput, cause: errors.New("a zero identifier")}

@@ -2,6 +2,7 @@ package linkage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -87,4 +88,34 @@ type OptOutRegister interface {
 	// has opted out of the purpose. An error ends the session: who cannot be
 	// asked about is not used.
 	OptedOut(ctx context.Context, account string, purpose Purpose) (bool, error)
+}
+
+// ErrOptedOut says that an account's user has opted out of the agreement's purpose, where its identifiers
+// were given one by one. Sources of accounts leave such users out, and count them.
+var ErrOptedOut = errors.New("linkage: the user has opted out of the purpose")
+
+var errAnonymous = errors.New("under a purpose that users can opt out of, an identifier is used for an account alone")
+
+// anonymous refuses identifiers of which nobody says whose they are, where users can opt out.
+func (s *session) anonymous() error {
+	if s.cfg.Agreement.Purpose.OptOutApplies() {
+		return &Error{Code: ErrInput, cause: errAnonymous}
+	}
+	return nil
+}
+
+// allowed asks the register about an account, where users can opt out.
+func (s *session) allowed(ctx context.Context, account string) error {
+	purpose := s.cfg.Agreement.Purpose
+	if !purpose.OptOutApplies() {
+		return nil
+	}
+	out, err := s.cfg.OptOut.OptedOut(ctx, account, purpose)
+	if err != nil {
+		return &Error{Code: ErrInput, cause: fmt.Errorf("opt-out register: %w", err)}
+	}
+	if out {
+		return &Error{Code: ErrInput, cause: ErrOptedOut}
+	}
+	return nil
 }

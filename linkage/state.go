@@ -60,12 +60,31 @@ func (s *State) Generation() GenerationID {
 // Record makes the record of a signal about one of its identifiers, which is the nth
 // signal about that identifier, counted from 0: byte for byte what a session would have
 // sent. A receiver that enrolled the identifier, and keeps what it learned, could find it; to any
-// other it is noise. To go on with a receiver that has called [Enrol], see [Sealer]. It does not look at the signal's Identifiers and asks no opt-out register.
+// other it is noise. To go on with a receiver that has called [Enrol], see [Sealer]. It does not look at the signal's Identifiers.
+//
+// It is for purposes that nobody can opt out of: under any other it gives an [*Error] with [ErrInput], and
+// [State.RecordFor] is for all.
 //
 // Kinds outside the agreement give a [*KindError]; a label that is too long, or an nth beyond
 // the agreement's SignalsPerIdentifier, an [*Error] with [ErrLimit]; a file that was
 // changed meanwhile one with [ErrState].
 func (s *State) Record(id hashing.Identifier, nth int, signal Flagged) ([]byte, error) {
+	if err := s.of().anonymous(); err != nil {
+		return nil, err
+	}
+	return s.record(id, nth, signal)
+}
+
+// RecordFor is Record, but the opt-out register is asked about the signal's Ref first where the purpose is
+// one that users can opt out of: an [*Error] with [ErrInput] and [ErrOptedOut] says that its user has.
+func (s *State) RecordFor(ctx context.Context, id hashing.Identifier, nth int, signal Flagged) ([]byte, error) {
+	if err := s.of().allowed(ctx, signal.Ref); err != nil {
+		return nil, err
+	}
+	return s.record(id, nth, signal)
+}
+
+func (s *State) record(id hashing.Identifier, nth int, signal Flagged) ([]byte, error) {
 	o := s.of()
 	terms := o.cfg.Agreement
 	if id.IsZero() || nth < 0 || signal.ID == uuid.Nil {

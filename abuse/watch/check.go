@@ -204,9 +204,9 @@ func exhausted(err error) bool {
 	return errors.As(err, &remote) && remote.Problem == BudgetExhausted || errors.Is(err, errShare)
 }
 
-// evaluate asks the partner for identifiers under the live generation of an epoch. Checks that are
-// owed leave room for sign-ups.
-func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identifier, owed bool) ([]linkage.Kept, error) {
+// evaluate asks the partner for identifiers under the live generation of an epoch, each with an account
+// that has it. Checks that are owed leave room for sign-ups.
+func (r *Receiver) evaluate(ctx context.Context, c *course, ids []linkage.Account, owed bool) ([]linkage.Kept, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.CheckTimeout, ErrPartnerDown)
 	defer cancel()
 	b, err := r.blinder(ctx, c.epoch)
@@ -221,7 +221,7 @@ func (r *Receiver) evaluate(ctx context.Context, c *course, ids []hashing.Identi
 	if err := r.asked.count(ctx, r.cfg.Store, r.link, int64(len(ids))); err != nil {
 		return nil, unreachable(ctx, err)
 	}
-	blinding, err := b.Blind(ctx, ids)
+	blinding, err := b.BlindFor(ctx, ids)
 	if err != nil {
 		return nil, unreachable(ctx, err)
 	}

@@ -173,7 +173,11 @@ func (r *Receiver) evaluateAll(ctx context.Context, c *course, missing []*learnt
 		whose[id] = append(whose[id], n)
 	}
 	for run := range slices.Chunk(ids, linkage.MaxEvaluation) {
-		kept, err := r.evaluate(ctx, c, run, owed)
+		asked := make([]linkage.Account, len(run))
+		for i, id := range run {
+			asked[i] = linkage.Account{Ref: whose[id][0].s.account, Identifiers: run[i : i+1]}
+		}
+		kept, err := r.evaluate(ctx, c, asked, owed)
 		if err != nil {
 			return err
 		}

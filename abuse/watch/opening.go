@@ -216,12 +216,14 @@ func (t *Transmitter) whom(ctx context.Context, account string) ([]hashing.Ident
 	return ids, nil
 }
 
-// about evaluates identifiers for a feed.
-func (f *openFeed) about(ids []hashing.Identifier) ([]linkage.About, error) {
+// about evaluates identifiers of an account for a feed.
+func (f *openFeed) about(ctx context.Context, account string, ids []hashing.Identifier) ([]linkage.About, error) {
 	all := make([]linkage.About, len(ids))
 	for i, who := range ids {
 		var err error
-		if all[i], err = f.sealer.Values(f.keeper, who); err != nil {
+		if all[i], err = f.sealer.ValuesFor(ctx, f.keeper, account, who); errors.Is(err, linkage.ErrOptedOut) {
+			return nil, ErrOptedOut // a moment ago
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -301,7 +303,7 @@ func (t *Transmitter) abouts(ctx context.Context, f *openFeed, rows []abuse.Row)
 			if err != nil {
 				return err
 			}
-			about, err := f.about(ids)
+			about, err := f.about(ctx, s.account, ids)
 			mu.Lock()
 			defer mu.Unlock()
 			out[id] = about

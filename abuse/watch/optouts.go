@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
@@ -9,7 +10,9 @@ import (
 
 // OptOuts is an opt-out register in a store, for services that have none of their own. Its rows
 // are in table OptOuts: BE16 n ‖ account ‖ purpose, with the version byte for a value; who has not
-// opted out has no row.
+// opted out has no row. Package optout has more, on the same rows: those who follow, and who takes part
+// in the exchange at all, in a row of purpose zero, version ‖ state ‖ BE64 since ‖ BE64 effective; whoever
+// is out there is out of every purpose here.
 type OptOuts struct{ store abuse.Store }
 
 var _ linkage.OptOutRegister = (*OptOuts)(nil)
@@ -39,20 +42,28 @@ func (o *OptOuts) Set(ctx context.Context, account string, purpose linkage.Purpo
 	})
 }
 
-// OptedOut says whether an account's user has opted out of a purpose.
+// OptedOut says whether an account's user has opted out of a purpose, or of the exchange.
 func (o *OptOuts) OptedOut(ctx context.Context, account string, purpose linkage.Purpose) (out bool, err error) {
 	key, err := optOutKey(account, purpose)
 	if err != nil {
 		return false, err
 	}
 	err = o.store.View(ctx, func(r abuse.Reader) error {
-		got, err := r.Get(abuse.OptOuts, key)
-		if err != nil || got[0] == nil {
-			out = false
+		got, err := r.Get(abuse.OptOuts, key, append(sized(account), 0))
+		if err != nil {
 			return err
 		}
-		out = true
-		return newRow(got[0]).end()
+		if out = got[0] != nil; out {
+			return newRow(got[0]).end()
+		}
+		if got[1] == nil {
+			return nil
+		}
+		const in = 1
+		row := newRow(got[1])
+		state, _, effective := row.u8(), row.u64(), row.u64()
+		out = purpose.OptOutApplies() && state != in && effective <= uint64(time.Now().Unix())
+		return row.end()
 	})
 	return out, err
 }

@@ -178,7 +178,7 @@ func (t *Transmitter) evaluate(ctx context.Context, account string, open []store
 		if f == nil {
 			return nil, errFeedsMoved
 		}
-		if out[h.feed], err = f.about(ids); err != nil {
+		if out[h.feed], err = f.about(ctx, account, ids); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,263 @@
+package optout
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
+)
+
+// The columns of a register as CSV. Account is required; of a column that is not there nothing is
+// known.
+var columns = []string{"account", "participation", "since", "effective", "opted_out"}
+
+// RowError says which row of a file is wrong, and never what is in it.
+type RowError struct {
+	Line    int    // counted from 1, the head being the first
+	Problem string // such as "participation is not one of the known words"
+}
+
+// Error gives the line and the problem.
+func (e *RowError) Error() string { return fmt.Sprintf("optout: line %d: %s", e.Line, e.Problem) }
+
+// ReadCSV reads a register as CSV (RFC 4180) with a head: account, 1 to 256 bytes, each once;
+// participation, a word of [Participation], empty for In; since and effective, as in 2026-11-23T12:00:00Z,
+// where effective is there if and only if the user is out or has begun to be; opted_out, names of purposes
+// between spaces, none of those for security. An unknown column or a bad row is a [*RowError], and
+// then nothing is given: a row that is left out is a user whose choice is forgotten. What fails in r is given as it is.
+func ReadCSV(r io.Reader) ([]Listed, error) {
+	in := csv.NewReader(r)
+	in.ReuseRecord = true
+	head, err := in.Read()
+	if err != nil {
+		return nil, rowError(err, "a head is missing")
+	}
+	at := make([]int, len(columns)) // where a column is; -1 if it is not
+	for i := range at {
+		at[i] = -1
+	}
+	for i, name := range head {
+		c := slices.Index(columns, name)
+		switch {
+		case c < 0:
+			return nil, &RowError{1, fmt.Sprintf("column %d is not known", i+1)}
+		case at[c] >= 0:
+			return nil, &RowError{1, fmt.Sprintf("column %d is there twice", i+1)}
+		}
+		at[c] = i
+	}
+	if at[0] < 0 {
+		return nil, &RowError{1, "the column account is missing"}
+	}
+	var all []Listed
+	seen := map[string]bool{}
+	for {
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, rowError(err, "is no row of CSV with as many fields as the head")
+		}
+		field := func(c int) string {
+			if at[c] < 0 {
+				return ""
+			}
+			return record[at[c]]
+		}
+		line, _ := in.FieldPos(0)
+		l, problem := parseListed(field)
+		if problem == "" && seen[l.Account] {
+			problem = "the account is there twice"
+		}
+		if problem != "" {
+			return nil, &RowError{line, problem}
+		}
+		seen[l.Account] = true
+		all = append(all, l)
+	}
+}
+
+func rowError(err error, problem string) error {
+	var bad *csv.ParseError
+	switch {
+	case errors.As(err, &bad):
+		return &RowError{bad.Line, problem}
+	case errors.Is(err, io.EOF):
+		return &RowError{1, problem}
+	}
+	return err
+}
+
+func parseListed(field func(int) string) (l Listed, problem string) {
+	l = Listed{strings.Clone(field(0)), State{Participation: In}}
+	s := &l.State
+	if checkAccount(l.Account) != nil {
+		return l, "account must have 1 to 256 bytes"
+	}
+	if word := field(1); word != "" && s.Participation.UnmarshalText([]byte(word)) != nil {
+		return l, "participation is not one of the known words"
+	}
+	for i, to := range []*time.Time{&s.Since, &s.Effective} {
+		if field(2+i) == "" {
+			continue
+		}
+		t, err := time.Parse(time.RFC3339, field(2+i))
+		if err != nil || t.Unix() <= 0 || t.Nanosecond() != 0 || t.Year() > 9999 {
+			return l, columns[2+i] + " must be a time in whole seconds after 1970"
+		}
+		*to = t.UTC()
+	}
+	if (s.Participation == In) != s.Effective.IsZero() {
+		return l, "effective must be there if the user is out, or has begun to be, and only then"
+	}
+	for name := range strings.FieldsSeq(field(4)) {
+		var p linkage.Purpose
+		if p.UnmarshalText([]byte(name)) != nil || !p.OptOutApplies() {
+			return l, "opted_out must hold purposes that users can opt out of"
+		}
+		if slices.Contains(s.OptedOut, p) {
+			return l, "opted_out holds a purpose twice"
+		}
+		s.OptedOut = append(s.OptedOut, p)
+	}
+	slices.Sort(s.OptedOut)
+	return l, ""
+}
+
+// FromCSV gives a register in memory that holds what [ReadCSV] reads. Errors are its and those of [NewBook].
+func FromCSV(ctx context.Context, r io.Reader, cfg Config) (*Book, error) {
+	b, err := NewMemory(cfg)
+	if err != nil {
+		return nil, err
+	}
+	all, err := ReadCSV(r)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.Import(ctx, all)
+}
+
+// Import brings accounts into the register, in the place of what it has of them; each change is told
+// to those who follow. After an error the first so many are there. Invalid ones are an [*abuse.Error], before anything is written.
+func (b *Book) Import(ctx context.Context, all []Listed) error {
+	for _, l := range all {
+		if err := checkListed(l); err != nil {
+			return err
+		}
+	}
+	for run := range slices.Chunk(all, bookRun) {
+		err := b.store.Update(ctx, func(w abuse.Writer) error {
+			for _, l := range run {
+				if err := b.importOne(w, l); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkListed(l Listed) error {
+	s := l.State
+	if err := checkAccount(l.Account); err != nil {
+		return err
+	}
+	if s.Participation < In || s.Participation > Out || (s.Participation == In) != s.Effective.IsZero() {
+		return &abuse.Error{Field: "opt-out state", Problem: "must be one, with a time if the user is out or has begun to be"}
+	}
+	for i, p := range s.OptedOut {
+		if !p.Valid() || !p.OptOutApplies() || slices.Contains(s.OptedOut[:i], p) {
+			return &abuse.Error{Field: "opt-out state", Problem: "must hold purposes that users can opt out of, each once"}
+		}
+	}
+	return nil
+}
+
+func (b *Book) importOne(w abuse.Writer, l Listed) error {
+	now := b.now()
+	was, err := b.settle(w, l.Account, now)
+	if err != nil {
+		return err
+	}
+	tell := func(step Step, p linkage.Purpose, effective time.Time) error {
+		return b.tell(w, Change{Account: l.Account, Step: step, Purpose: p, At: now, Effective: effective})
+	}
+	for p := linkage.Purpose(1); p.Valid(); p++ {
+		has, wants := slices.Contains(was.OptedOut, p), slices.Contains(l.State.OptedOut, p)
+		key := append(accountKey(l.Account), byte(p))
+		switch {
+		case wants && !has:
+			err = tell(PurposeOut, p, time.Time{})
+			if err == nil {
+				err = w.Put(abuse.OptOuts, key, []byte{version})
+			}
+		case has && !wants:
+			err = tell(PurposeIn, p, time.Time{})
+			if err == nil {
+				err = w.Delete(abuse.OptOuts, key)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s := l.State.at(now)
+	if s.Participation == was.Participation && s.Effective.Equal(was.Effective) {
+		return nil
+	}
+	if was.Participation == OutInitiated {
+		if err := w.Delete(abuse.OptOuts, dueKey(was.Effective, l.Account)); err != nil {
+			return err
+		}
+	}
+	s.OptedOut = nil
+	if err := b.putState(w, l.Account, s); err != nil {
+		return err
+	}
+	return tell(map[Participation]Step{In: OptIn, OutInitiated: Initiated, Out: Effective}[s.Participation], 0, s.Effective)
+}
+
+// WriteCSV writes the register as [ReadCSV] reads it. The error is the store's or the writer's.
+func (b *Book) WriteCSV(ctx context.Context, w io.Writer) error {
+	out := csv.NewWriter(w)
+	_ = out.Write(columns) // kept till Flush
+	for after := ""; ; {
+		all, err := b.List(ctx, after, bookRun)
+		if err != nil {
+			return err
+		}
+		for _, l := range all {
+			names := make([]string, len(l.State.OptedOut))
+			for i, p := range l.State.OptedOut {
+				names[i] = p.String()
+			}
+			_ = out.Write([]string{l.Account, l.State.Participation.String(), stamp(l.State.Since), stamp(l.State.Effective), strings.Join(names, " ")})
+		}
+		if out.Flush(); out.Error() != nil {
+			return out.Error()
+		}
+		if len(all) < bookRun {
+			return nil
+		}
+		after = all[len(all)-1].Account
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

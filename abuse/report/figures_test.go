@@ -1,0 +1,144 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/abuse/report"
+)
+
+var from, to = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+
+// Whatever three small categories hold: of all tables that are published alike, each suppressed cell
+// takes more than one value. So none can be computed, also not by one who knows the rule.
+func TestSuppressedCellsCannotBeComputed(t *testing.T) {
+	const threshold, most = 3, 6
+	type cells [3]int
+	published := map[string][]cells{}
+	for a := range most {
+		for b := range most {
+			for c := range most {
+				tally := report.Tally{}
+				for category, n := range (cells{a, b, c}) {
+					for i := range n {
+						require.NoError(t, tally.Count(report.Received, number(category*1000+i), abuse.Category(1+category)))
+					}
+				}
+				f, err := tally.Figures(from, to, threshold)
+				require.NoError(t, err)
+				text, err := json.Marshal(f)
+				require.NoError(t, err)
+				published[string(text)+f.Text()] = append(published[string(text)+f.Text()], cells{a, b, c})
+			}
+		}
+	}
+	require.Greater(t, len(published), 20)
+	for _, alike := range published {
+		for at := range 3 {
+			values := map[int]bool{}
+			for _, one := range alike {
+				values[one[at]] = true
+			}
+			if n := alike[0][at]; n > 0 && n < threshold {
+				require.Len(t, values, threshold-1, "every number below the threshold")
+			} else {
+				require.Len(t, values, 1, "what is not small is shown")
+			}
+		}
+	}
+}
+
+// Nor by one who knows that a column holds the next: of what is received some is matched, of that some
+// actioned, of that some overturned.
+func TestSuppressedCellsOfNestedColumns(t *testing.T) {
+	const threshold, most = 3, 5
+	columns := []report.Column{report.Received, report.Matched, report.Actioned, report.Overturned}
+	published := map[string][][4]int{}
+	for a := range most {
+		for b := range a + 1 {
+			for c := range b + 1 {
+				for d := range c + 1 {
+					tally, counts := report.Tally{}, [4]int{a, b, c, d}
+					for i, n := range counts {
+						for signal := range n {
+							require.NoError(t, tally.Count(columns[i], number(signal), abuse.Spam))
+						}
+					}
+					f, err := tally.Figures(from, to, threshold)
+					require.NoError(t, err)
+					published[f.Text()] = append(published[f.Text()], counts)
+				}
+			}
+		}
+	}
+	require.Greater(t, len(published), 10)
+	for text, alike := range published {
+		for at := range columns {
+			values := map[int]bool{}
+			for _, one := range alike {
+				values[one[at]] = true
+			}
+			if n := alike[0][at]; n > 0 && n < threshold {
+				require.Greater(t, len(values), 1, text)
+			}
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	tally := report.Tally{}
+	for n := range 12 {
+		require.NoError(t, tally.Count(report.Received, number(n), abuse.Phishing))
+		require.NoError(t, tally.Count(report.Received, number(n), abuse.Phishing), "again")
+		d := decide(signal(n))
+		tally.Decision(d)
+		tally.Decision(d)
+		undo := abuse.Decision{ID: number(1000 + n), Action: abuse.None, Mode: abuse.Live, Undoes: d.ID, At: d.At.Add(time.Duration(n) * time.Hour)}
+		tally.Decision(undo)
+		undo.ID = number(2000 + n)
+		tally.Decision(undo)
+	}
+	require.NoError(t, tally.Count(report.Received, number(50), abuse.Spam))
+	require.NoError(t, tally.Count(report.Retracted, number(50), abuse.Spam))
+	f, err := tally.Figures(from, to, 0)
+	require.NoError(t, err)
+	require.Equal(t, report.Cell{N: 12}, f.Lines[abuse.Phishing-1].Cells[report.Actioned])
+	require.Equal(t, report.Cell{Suppressed: true}, f.Lines[abuse.Spam-1].Cells[report.Received])
+	require.Equal(t, report.Cell{N: 12, Suppressed: true}, f.Total.Cells[report.Received])
+	require.Equal(t, report.Cell{N: 12}, f.Total.Cells[report.Undone])
+	require.True(t, f.MedianShown)
+	require.Equal(t, 6*time.Hour, f.MedianUndo, "between 5 and 6 hours, rounded")
+	var b bytes.Buffer
+	require.NoError(t, f.CSV(&b))
+	rows, err := csv.NewReader(&b).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 17)
+	require.Equal(t, []string{"spam", "<10", "0", "0", "<10", "0", "0"}, rows[1])
+	require.Equal(t, []string{"total", ">=12", "12", "12", ">=0", "0", "12"}, rows[16])
+	require.Contains(t, f.Text(), "median time to undo: 6 h")
+	require.NotContains(t, f.Text(), "harassment")
+
+	few := report.Tally{}
+	few.Decision(decide(signal(1)))
+	g, err := few.Figures(from, to, 3)
+	require.NoError(t, err)
+	require.False(t, g.MedianShown)
+
+	_, err = tally.Figures(from, to, 2)
+	require.Error(t, err)
+	_, err = tally.Figures(to, from, 0)
+	require.Error(t, err)
+	require.Error(t, tally.Count(0, uuid.Nil, abuse.Spam))
+	require.Error(t, tally.Count(report.Undone, uuid.Nil, abuse.Spam))
+	require.Error(t, tally.Count(report.Received, uuid.Nil, 0))
+	require.Equal(t, "invalid", report.Column(99).String())
+	require.True(t, strings.HasPrefix(report.Received.String(), "rec"))
+}

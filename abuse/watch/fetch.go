@@ -34,34 +34,33 @@ type fetched struct {
 type fetcher struct {
 	r  *Receiver
 	c  *course
-	at cursor // of the last batch that was fetched
+	at linkage.Tip // the last batch that was fetched
 }
 
 // poll asks for what there is of the feed, after a wait for something if there is nothing, and gives
 // it away batch by batch.
 func (f *fetcher) poll(ctx context.Context, wait time.Duration, give func(fetched) error) error {
-	if f.at.final {
+	if f.at.Final {
 		return nil
 	}
-	latest, err := f.r.cfg.Partner.Latest(ctx, f.c.feed, f.at.at.batch, wait)
+	latest, err := f.r.cfg.Partner.Latest(ctx, f.c.feed, f.at.Number, wait)
 	if errors.Is(err, FeedEnded) {
-		f.at.final = true
+		f.at.Final = true
 		return give(fetched{ended: err})
 	}
 	if err != nil {
 		return err
 	}
-	if latest < f.at.at.batch {
-		f.r.tel.alarm(ctx, AlarmFeedStalled, f.r.cfg.Clock(), int64(f.at.at.batch))
+	if latest < f.at.Number {
+		f.r.tel.alarm(ctx, AlarmFeedStalled, f.r.cfg.Clock(), int64(f.at.Number))
 		return errBatch
 	}
-	for f.at.at.batch < latest {
+	for f.at.Number < latest && !f.at.Final {
 		b, size, err := f.next(ctx)
 		if err != nil {
 			return err
 		}
-		h := b.Header()
-		f.at = cursor{at: position{batch: h.Number}, digest: b.Digest(), time: h.Time, final: h.Final}
+		f.at = b.Tip()
 		if err := give(fetched{batch: b, size: size}); err != nil {
 			return err
 		}
@@ -72,7 +71,7 @@ func (f *fetcher) poll(ctx context.Context, wait time.Duration, give func(fetche
 // next gives the batch that is due. What is damaged, or another than that, is fetched again past all
 // caches: those are where old and mixed up answers come from.
 func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
-	due := f.at.at.batch + 1
+	due := f.at.Number + 1
 	for try := range batchTries {
 		data, err := f.r.cfg.Partner.Batch(ctx, f.c.feed, due, try > 0)
 		if err != nil {
@@ -83,7 +82,7 @@ func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
 			return nil, 0, err // a newer partner: no try helps
 		}
 		if err == nil {
-			err = b.Follows(f.c.feed, f.at.at.batch, f.at.digest, f.at.time)
+			err = b.Follows(f.c.feed, f.at)
 		}
 		if err == nil {
 			return b, len(data), nil
@@ -135,7 +134,7 @@ func (p *pursuit) run(ctx context.Context) {
 func (p *pursuit) begin(ctx context.Context, c *course, at cursor) {
 	ctx, stop := context.WithCancel(ctx)
 	l := &line{queue: make(chan fetched, queueBatches), stop: stop}
-	f, give := &fetcher{r: p.r, c: c, at: at}, giver(ctx, l.queue)
+	f, give := &fetcher{r: p.r, c: c, at: at.tip()}, giver(ctx, l.queue)
 	p.lines[c.number] = l
 	p.all.Go(func() {
 		p.r.repeat(ctx, func(ctx context.Context) error {
@@ -147,7 +146,7 @@ func (p *pursuit) begin(ctx context.Context, c *course, at cursor) {
 				}
 				return err
 			})
-			if f.at.final {
+			if f.at.Final {
 				stop() // what is in the queue is taken in all the same
 			}
 			return err

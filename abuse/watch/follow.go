@@ -33,7 +33,7 @@ func (r *Receiver) Follow(ctx context.Context) error {
 		if !ok || at.final {
 			continue
 		}
-		f := &fetch{fetcher: fetcher{r: r, c: c, at: at}, queue: make(chan fetched, queueBatches)}
+		f := &fetch{fetcher: fetcher{r: r, c: c, at: at.tip()}, queue: make(chan fetched, queueBatches)}
 		f.ctx, f.stop = context.WithCancel(ctx)
 		defer f.stop()
 		all = append(all, f)
@@ -108,8 +108,11 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 		if err != nil || !ok || at.at.batch >= head.Number {
 			return err
 		}
+		if at.final && at.digest == head.Previous {
+			return nil // another process was told meanwhile that the partner has no more of the feed
+		}
 		// It follows what was fetched before; what was taken in may be something else.
-		if err := b.Follows(c.feed, at.at.batch, at.digest, at.time); err != nil {
+		if err := b.Follows(c.feed, at.tip()); err != nil {
 			r.tel.alarm(ctx, AlarmBatchDamaged, r.cfg.Clock(), int64(head.Number))
 			return errBatch
 		}

@@ -32,3 +32,9 @@ func (s *Sealer) Forged(data []byte) Sealed { return Sealed{s.of().feed, s.of().
 
 // Generations gives those of the slots.
 func (s *Sealer) Generations() []GenerationID { return s.of().generations }
+
+// Wrap gives what holds the label's key for an identifier, in a slot.
+func (r Record) Wrap(identifier, slot int) []byte { return r.pair(identifier, slot)[tagSize:] }
+
+// Label gives the sealed label.
+func (r Record) Label() []byte { return r.sealed() }

@@ -108,3 +108,62 @@ func TestRecordOfAnotherFeed(t *testing.T) {
 	require.ErrorIs(t, err, linkage.ErrInput, "the zero Sealed")
 	require.Equal(t, "linkage.Sealed", fmt.Sprintf("%#v", linkage.Sealed{}))
 }
+
+// What feeds of an agreement have in common of one signal, and what they have not: PROTOCOL.md, section 15.
+func TestSignalInSeveralFeeds(t *testing.T) {
+	id := phone(t, 1)
+	p := linkagetest.NewParties(inBulk)
+	account := []linkage.Account{{Ref: "a", Identifiers: []hashing.Identifier{id}}}
+	first, again := onDuty(t, p, account), onDuty(t, p, account)
+	cfg := p.TransmitterConfig()
+	cfg.Now = p.Agreement.EpochStart(first.epoch + 1)
+	next, err := linkage.NewSealer(cfg, nil)
+	require.NoError(t, err)
+
+	signal, label := uuid.New(), []byte("label")
+	record := func(s *linkage.Sealer, epoch uint32, op linkage.Operation, nth uint16) linkage.Record {
+		k := linkage.NewKeeper(p.Agreement, epoch, hashing.NewKey())
+		about, err := s.Values(k, id)
+		require.NoError(t, err)
+		about.Nth = nth
+		r, err := s.Record(k, op, signal, 7, label, []linkage.About{about})
+		require.NoError(t, err)
+		h := linkage.BatchHeader{Number: 1, Time: p.Agreement.EpochStart(epoch)}
+		data, _, err := s.Batch(h, []linkage.Sealed{r}, 0)
+		require.NoError(t, err)
+		b, err := linkage.ParseBatch(p.Agreement, data)
+		require.NoError(t, err)
+		return b.Record(0)
+	}
+	one := record(first.sealer, first.epoch, linkage.Revise, 3)
+	other := record(again.sealer, first.epoch, linkage.Add, 3)
+	elsewhere := record(again.sealer, first.epoch, linkage.Add, 0)
+	later := record(next, first.epoch+1, linkage.Add, 3)
+
+	require.Equal(t, other.Alias(), elsewhere.Alias(), "one in a feed, whatever the number")
+	for _, pair := range [][2]linkage.Record{{one, other}, {one, later}, {other, later}} {
+		require.NotEqual(t, pair[0].Alias(), pair[1].Alias())
+		require.NotEqual(t, pair[0].Wrap(0, 0), pair[1].Wrap(0, 0))
+		require.NotEqual(t, pair[0].Label(), pair[1].Label())
+	}
+	require.Equal(t, one.Tag(0, 0), other.Tag(0, 0), "one live generation")
+	require.NotEqual(t, one.Tag(0, 0), elsewhere.Tag(0, 0), "another number")
+	require.NotEqual(t, one.Tag(0, 0), later.Tag(0, 0), "another epoch")
+	require.NotEqual(t, one.Tag(0, 1), other.Tag(0, 1), "another base")
+
+	// Who was enrolled one by one, once, opens what is in every feed of the epoch: the same.
+	k := linkage.NewKeeper(p.Agreement, first.epoch, hashing.NewKey())
+	kept := first.evaluate(t, k, id)[0]
+	for _, at := range []struct {
+		r   linkage.Record
+		nth int
+	}{{one, 3}, {other, 3}, {elsewhere, 0}} {
+		require.Equal(t, k.Nth(kept, at.nth).Tag, k.Tag(at.r.Tag(0, 0)))
+		o, err := k.Open(kept, at.nth, 0, 0, at.r)
+		require.NoError(t, err)
+		require.Equal(t, linkage.Opened{Signal: signal, Label: label}, o)
+		require.EqualValues(t, 7, at.r.Sequence())
+	}
+	_, err = k.Open(kept, 3, 0, 0, later)
+	require.ErrorIs(t, err, linkage.ErrRecord)
+}

@@ -335,6 +335,26 @@ func (v *Vault) idle(name string, long time.Duration) bool {
 	return err == nil && time.Since(info.ModTime()) > long
 }
 
+const vaultHold = ".hold-" // begins the name of a file that says that somebody is alive
+
+// hold says that this process is at work on something, until release or until it has died, however
+// that comes: the system gives back the lock of a file. If ok is false somebody else is at work on
+// it. Where the system has no flock(2) nobody ever seems to be.
+func (v *Vault) hold(name string) (release func(), ok bool, err error) {
+	path := filepath.Join(v.dir, vaultHold+name)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	if ok, err = tryLock(f); err != nil || !ok {
+		return nil, false, errors.Join(err, f.Close())
+	}
+	return func() {
+		_ = os.Remove(path) // before others can have it; what is left is an empty file
+		_ = f.Close()
+	}, true, nil
+}
+
 // sync makes what was renamed or removed durable.
 func (v *Vault) sync() error {
 	d, err := os.Open(v.dir)

@@ -13,12 +13,9 @@ import (
 
 // When a batch is asked for must not tell the partner what was in the one before: intake takes longer
 // where there is more to write. So fetching has a loop of its own for each feed, which neither reads
-// nor writes the store, and intake works behind it. Only if that is queueBatches behind does fetching wait.
+// nor writes the store, and intake works behind it, with what has been fetched in a queue (queue.go).
 
-const (
-	batchTries   = 3
-	queueBatches = 4 // of a feed, each of at most linkage.MaxBatch bytes, beside the two in hand
-)
+const batchTries = 3
 
 // errBatch says that the partner does not give the batch that is due, or gives a damaged one.
 var errBatch = errors.New("watch: the feed cannot be followed: its next batch is missing or damaged")
@@ -94,18 +91,6 @@ func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
 	return nil, 0, errBatch
 }
 
-// giver puts what was fetched into a queue, unless the context ends first.
-func giver(ctx context.Context, queue chan<- fetched) func(fetched) error {
-	return func(b fetched) error {
-		select {
-		case queue <- b:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
 // pursuit follows the feeds for as long as Run does.
 type pursuit struct {
 	r       *Receiver
@@ -117,7 +102,7 @@ type pursuit struct {
 
 // line is the way from the fetching of one feed to its intake.
 type line struct {
-	queue chan fetched
+	queue *queue
 	held  *fetched // is being taken in, again if that has failed
 	stop  context.CancelFunc
 }
@@ -133,13 +118,13 @@ func (p *pursuit) run(ctx context.Context) {
 // begin lets a feed be fetched from the cursor on.
 func (p *pursuit) begin(ctx context.Context, c *course, at cursor) {
 	ctx, stop := context.WithCancel(ctx)
-	l := &line{queue: make(chan fetched, queueBatches), stop: stop}
-	f, give := &fetcher{r: p.r, c: c, at: at.tip()}, giver(ctx, l.queue)
+	l := &line{queue: newQueue(p.r.ahead), stop: stop}
+	f := &fetcher{r: p.r, c: c, at: at.tip()}
 	p.lines[c.number] = l
 	p.all.Go(func() {
 		p.r.repeat(ctx, func(ctx context.Context) error {
 			err := f.poll(ctx, followWait, func(b fetched) error {
-				err := give(b)
+				err := l.queue.give(ctx, b)
 				select {
 				case p.wake <- struct{}{}:
 				default:
@@ -229,13 +214,13 @@ func (p *pursuit) take(ctx context.Context, c *course) error {
 	idle := true
 	for {
 		if l.held == nil {
-			select {
-			case b := <-l.queue:
+			b, ok := l.queue.take()
+			switch {
+			case ok:
 				l.held = &b
+			case idle:
+				return p.r.sweep(ctx, c)
 			default:
-				if idle {
-					return p.r.sweep(ctx, c)
-				}
 				return nil
 			}
 		}

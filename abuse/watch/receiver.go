@@ -62,6 +62,7 @@ type Receiver struct {
 	tel  *telemetry
 
 	asked askedFor
+	ahead int64 // how many bytes of batches of a feed are fetched ahead of intake: queueBytes but in tests
 
 	following sync.Mutex // by whoever takes batches in
 	moving    sync.Mutex // while a cursor moves, and by sign-ups that it was too fast for
@@ -122,7 +123,7 @@ func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	}
 	r := &Receiver{
 		cfg: cfg, link: cfg.Agreement.ID, tel: cfg.Observe.telemetry(cfg.Agreement.ID, linkage.Receiver),
-		courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{},
+		ahead: queueBytes, courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{},
 	}
 	if err := r.clean(ctx); err != nil {
 		return nil, err

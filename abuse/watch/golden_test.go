@@ -262,7 +262,7 @@ func TestNewerRowsAreRefused(t *testing.T) {
 		transmitter bool
 	}{
 		{abuse.Generations, false}, {abuse.Enrolments, false}, {abuse.Holdings, false}, {abuse.Cursors, false}, {abuse.Kept, false},
-		{abuse.Aliases, false}, {abuse.Matches, false}, {abuse.SessionRecords, false},
+		{abuse.Aliases, false}, {abuse.Matches, false}, {abuse.Rechecks, false}, {abuse.SessionRecords, false},
 		{abuse.Signals, true}, {abuse.About, true}, {abuse.Heads, true}, {abuse.Batches, true}, {abuse.Budgets, true}, {abuse.SessionRecords, true},
 	} {
 		t.Run(fmt.Sprint(c.table, c.transmitter), func(t *testing.T) {

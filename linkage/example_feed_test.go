@@ -41,21 +41,24 @@ func ExampleSealer() {
 	// The feed: two batches about one signal.
 	signal := uuid.MustParse("0190a8f4-58a7-7b1f-9d5e-6f3c0a1b2c3d")
 	about, _ := sealer.Values(messenger, number)
+	var last linkage.Tip
 	header := linkage.BatchHeader{Number: 1, Time: time.Now().UTC().Truncate(time.Second), Complete: true}
 	for i, say := range []struct {
 		op    linkage.Operation
 		label string
 	}{{linkage.Add, "sends malicious links"}, {linkage.Revise, "phishing"}} {
 		record, _ := sealer.Record(messenger, say.op, signal, uint64(i+1), []byte(say.label), []linkage.About{about})
-		data, digest, _ := sealer.Batch(header, [][]byte{record}, linkage.PaddedCount(1)-1)
+		data, digest, _ := sealer.Batch(header, []linkage.Sealed{record}, linkage.PaddedCount(1)-1)
 
 		batch, err := linkage.ParseBatch(parties.Agreement, data)
 		if err == nil {
-			err = batch.Follows(sealer.Feed(), header.Number-1, header.Previous, header.Time)
+			err = batch.Follows(sealer.Feed(), last)
 		}
 		if err != nil {
 			fmt.Println(err)
+			return
 		}
+		last = batch.Tip()
 		for i := range batch.Len() {
 			r := batch.Record(i)
 			for j := range r.Identifiers() {

@@ -24,5 +24,17 @@ func NewEvaluatorOf(ctx context.Context, cfg Config) (*Evaluator, error) {
 	return newEvaluator(ctx, cfg)
 }
 
+// Bytes gives what is in a batch.
+func (s Sealed) Bytes() []byte { return s.data }
+
+// Forged is a record of the feed that Record would never have made.
+func (s *Sealer) Forged(data []byte) Sealed { return Sealed{s.of().feed, s.of().liveKey, data} }
+
 // Generations gives those of the slots.
 func (s *Sealer) Generations() []GenerationID { return s.of().generations }
+
+// Wrap gives what holds the label's key for an identifier, in a slot.
+func (r Record) Wrap(identifier, slot int) []byte { return r.pair(identifier, slot)[tagSize:] }
+
+// Label gives the sealed label.
+func (r Record) Label() []byte { return r.sealed() }

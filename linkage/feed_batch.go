@@ -225,17 +225,33 @@ func (b *Batch) Record(i int) Record {
 	return r
 }
 
-// Follows says whether the batch is the next of a feed of which the last batch had that
-// number, digest and time: zeros before the first. Errors are [*Error]: [ErrEpoch] for
-// another feed, [ErrOrder] for another number or Previous, [ErrRecord] for a time that goes
-// back.
-func (b *Batch) Follows(feed FeedID, number uint64, digest [32]byte, last time.Time) error {
+// Tip is where a feed ends for whoever follows it: what is to be kept of its last batch, to tell what
+// may come next. The zero Tip is before the first batch.
+type Tip struct {
+	Number   uint64
+	Digest   [32]byte
+	Time     time.Time
+	Complete bool // and so are all that follow
+	Final    bool // none follows
+}
+
+// Tip gives where a feed ends that ends with the batch.
+func (b *Batch) Tip() Tip {
+	h := &b.header
+	return Tip{h.Number, b.digest, h.Time, h.Complete, h.Final}
+}
+
+// Follows says whether the batch is the next of a feed that has ended at last so far. Errors are
+// [*Error]: [ErrEpoch] for another feed, [ErrOrder] for another number or Previous, and for whatever
+// comes after a final batch, [ErrRecord] for a time that goes back, and for a batch that is not
+// complete after one that was: what it says would not count against the day's cap.
+func (b *Batch) Follows(feed FeedID, last Tip) error {
 	switch h := &b.header; {
 	case h.Feed != feed:
 		return &Error{Code: ErrEpoch}
-	case h.Number != number+1 || h.Previous != digest:
+	case last.Final || h.Number != last.Number+1 || h.Previous != last.Digest:
 		return &Error{Code: ErrOrder}
-	case h.Time.Before(last):
+	case h.Time.Before(last.Time) || last.Complete && !h.Complete:
 		return &Error{Code: ErrRecord}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 const benchRecords = 10_000
 
 // benchFeed makes the records of a batch in two slots, one identifier each.
-func benchFeed(b *testing.B) (d *duty, about linkage.About, records [][]byte) {
+func benchFeed(b *testing.B) (d *duty, about linkage.About, records []linkage.Sealed) {
 	d = onDuty(b, linkagetest.NewParties(inBulk), nil)
 	about, err := d.sealer.Values(d.own, phone(b, 1))
 	require.NoError(b, err)
@@ -25,7 +25,7 @@ func benchFeed(b *testing.B) (d *duty, about linkage.About, records [][]byte) {
 	return d, about, records
 }
 
-func benchRecord(b *testing.B, d *duty, about linkage.About, i int) []byte {
+func benchRecord(b *testing.B, d *duty, about linkage.About, i int) linkage.Sealed {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:], uint64(i)+1)
 	r, err := d.sealer.Record(d.own, linkage.Add, id, 1, make([]byte, 40), []linkage.About{about})

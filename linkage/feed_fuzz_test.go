@@ -45,7 +45,7 @@ func FuzzParseBatch(f *testing.F) {
 			return
 		}
 		h := b.Header()
-		require.NoError(t, b.Follows(h.Feed, h.Number-1, h.Previous, h.Time))
+		require.NoError(t, b.Follows(h.Feed, linkage.Tip{Number: h.Number - 1, Digest: h.Previous, Time: h.Time, Complete: h.Complete}))
 		for i := range b.Len() {
 			r := b.Record(i)
 			for j := range r.Identifiers() {

@@ -128,7 +128,7 @@ func TestIdentifiersAscend(t *testing.T) {
 	record := d.record(t, &linkage.Flagged{ID: uuid.New(), Sequence: 7, Identifiers: []hashing.Identifier{phone(t, 1), phone(t, 2)}})
 	c.cut(t, record)
 	data := c.batches[0]
-	at := bytes.Index(data, record) + 26
+	at := bytes.Index(data, record.Bytes()) + 26
 	for name, change := range map[string]func(pairs []byte){
 		"swapped": func(pairs []byte) {
 			first := bytes.Clone(pairs[:64])
@@ -149,7 +149,7 @@ func TestIdentifiersAscend(t *testing.T) {
 		change(bad[at:])
 		_, err := linkage.ParseBatch(d.Agreement, signBatch(d, resum(bad)))
 		require.ErrorIs(t, err, linkage.ErrRecord, name)
-		_, _, err = d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, [][]byte{bad[at-26 : at-26+len(record)]}, 0)
+		_, _, err = d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, []linkage.Sealed{d.sealer.Forged(bad[at-26 : at-26+record.Len()])}, 0)
 		require.ErrorIs(t, err, linkage.ErrInput, name)
 	}
 }
@@ -157,7 +157,7 @@ func TestIdentifiersAscend(t *testing.T) {
 // What a caller does wrong is told apart from what a peer does.
 func TestRecordMisuse(t *testing.T) {
 	d := onDuty(t, linkagetest.NewParties(), nil)
-	data, _, err := d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, [][]byte{d.retract(t, uuid.New(), 1)}, 0)
+	data, _, err := d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, []linkage.Sealed{d.retract(t, uuid.New(), 1)}, 0)
 	require.NoError(t, err)
 	b, err := linkage.ParseBatch(d.Agreement, data)
 	require.NoError(t, err)
@@ -199,12 +199,21 @@ func TestFollows(t *testing.T) {
 	c := &chain{duty: d}
 	first, second := c.cut(t), c.cut(t)
 	feed, h := d.sealer.Feed(), first.Header()
-	require.NoError(t, second.Follows(feed, 1, first.Digest(), h.Time))
-	require.ErrorIs(t, second.Follows(feed, 0, [32]byte{}, time.Time{}), linkage.ErrOrder) // a gap
-	require.ErrorIs(t, first.Follows(feed, 1, first.Digest(), h.Time), linkage.ErrOrder)   // again
-	require.ErrorIs(t, second.Follows(feed, 1, [32]byte{1}, h.Time), linkage.ErrOrder)     // another before it
-	require.ErrorIs(t, second.Follows(feed, 1, first.Digest(), h.Time.Add(time.Hour)), linkage.ErrRecord)
-	require.ErrorIs(t, second.Follows(linkage.FeedID{1}, 1, first.Digest(), h.Time), linkage.ErrEpoch)
+	last := first.Tip()
+	require.Equal(t, linkage.Tip{Number: 1, Digest: first.Digest(), Time: h.Time}, last)
+	require.NoError(t, second.Follows(feed, last))
+	require.ErrorIs(t, second.Follows(feed, linkage.Tip{}), linkage.ErrOrder) // a gap
+	require.ErrorIs(t, first.Follows(feed, last), linkage.ErrOrder)           // again
+	require.ErrorIs(t, second.Follows(linkage.FeedID{1}, last), linkage.ErrEpoch)
+	for change, want := range map[*linkage.Tip]error{
+		{Number: 1, Digest: [32]byte{1}, Time: h.Time}:                 linkage.ErrOrder, // another before it
+		{Number: 1, Digest: last.Digest, Time: h.Time.Add(time.Hour)}:  linkage.ErrRecord,
+		{Number: 1, Digest: last.Digest, Time: h.Time, Final: true}:    linkage.ErrOrder,
+		{Number: 1, Digest: last.Digest, Time: h.Time, Complete: true}: nil,
+		{Number: 1, Digest: last.Digest, Time: h.Time.Add(-time.Hour)}: nil,
+	} {
+		require.ErrorIs(t, second.Follows(feed, *change), want, change)
+	}
 	require.True(t, second.Header().Complete)
 	require.False(t, first.Header().Complete)
 	require.Equal(t, linkage.NewFeedID(d.Agreement, d.epoch, h.Generations), feed)
@@ -297,7 +306,7 @@ func TestRecordOpensOnlyWhereItBelongs(t *testing.T) {
 // only makes the one record of a batch that is not padding.
 func only(t testing.TB, d *duty, s *linkage.Flagged) linkage.Record {
 	t.Helper()
-	data, _, err := d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, [][]byte{d.record(t, s)}, 0)
+	data, _, err := d.sealer.Batch(linkage.BatchHeader{Number: 1, Time: feedStart}, []linkage.Sealed{d.record(t, s)}, 0)
 	require.NoError(t, err)
 	b, err := linkage.ParseBatch(d.Agreement, data)
 	require.NoError(t, err)

@@ -125,7 +125,7 @@ func makeKnownFeed(t *testing.T) knownFeed {
 		}
 		k.Identifiers = append(k.Identifiers, known)
 	}
-	var records [][]byte
+	var records []linkage.Sealed
 	for i, r := range []knownRecord{
 		{Operation: linkage.Add, Sequence: 1, Label: hexOf([]byte("label")), Identifiers: []int{0, 1}, Nth: []int{0, 3}},
 		{Operation: linkage.Revise, Sequence: 2, Label: "", Identifiers: []int{0}, Nth: []int{1}},
@@ -144,7 +144,7 @@ func makeKnownFeed(t *testing.T) knownFeed {
 		}
 		record, err := sealer.Record(d.own, r.Operation, id, r.Sequence, label, about)
 		require.NoError(t, err)
-		r.ID, r.Record = id.String(), hexOf(record)
+		r.ID, r.Record = id.String(), hexOf(record.Bytes())
 		records, k.Records = append(records, record), append(k.Records, r)
 	}
 	batch, digest, err := sealer.Batch(linkage.BatchHeader{Number: 2, Previous: [32]byte{1}, Time: feedStart, Complete: true}, records, 0)

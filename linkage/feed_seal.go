@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	mathrand "math/rand/v2"
 	"slices"
@@ -34,11 +35,14 @@ type sealer struct {
 	base        *State // or nil
 	generations []GenerationID
 	feed        FeedID
+	liveKey     [32]byte
 	aliases     cipher.Block
 	keys        []byte // from which the keys of labels come
 }
 
 var errOtherKeeper = errors.New("a keeper of another agreement or epoch")
+
+var errOtherFeed = errors.New("a record that was sealed for another feed, or under another live key")
 
 var errNoFeed = errors.New("an agreement on tags alone has no feed: nothing in one could be withdrawn")
 
@@ -68,7 +72,7 @@ func NewSealer(cfg Config, base *State) (*Sealer, error) {
 		}
 		s.generations = append(s.generations, base.Generation())
 	}
-	s.feed = feedID(&s.scope, s.generations)
+	s.feed, s.liveKey = feedID(&s.scope, s.generations), publicKeyDigest(&s.scope, s.live.public)
 	name := hex.EncodeToString(s.scope[:]) + "/" + hex.EncodeToString(s.feed[:])
 	s.aliases = newAES(cfg.Key.Secret("linkage/feed-alias/v1/"+name, 16))
 	s.keys = cfg.Key.Secret("linkage/feed-label/v1/"+name, 32)
@@ -143,6 +147,22 @@ func (s *Sealer) values(k *Keeper, id hashing.Identifier) (About, error) {
 	return About{}, stateFailure(err)
 }
 
+// Sealed is a record that [Sealer.Record] has made. It remembers what feed it is for and under which
+// live key: in another feed nobody could open it, and whoever reads that one could not tell it from
+// padding, so that only [Sealer.Batch] can notice. It is for the process that has made it; what is to
+// be kept is the batch. The zero Sealed is none, and refused.
+type Sealed struct {
+	feed    FeedID
+	liveKey [32]byte
+	data    []byte
+}
+
+// Len is the length of the record in bytes; of the zero Sealed it is 0.
+func (s Sealed) Len() int { return len(s.data) }
+
+// Format prints the type and nothing of the content, whatever the verb.
+func (s Sealed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "linkage.Sealed") }
+
 // Record makes a record of the feed, with keeper and what Values has given under it: 85 bytes,
 // the agreement's LabelBytes and 32 for each identifier and slot, and for a Retract, which has
 // neither label nor identifiers, 26 bytes. The same is the same record, byte for byte;
@@ -153,10 +173,10 @@ func (s *Sealer) values(k *Keeper, id hashing.Identifier) (About, error) {
 // keeper of another agreement or epoch; [ErrState] for an About of which Kind, Token or Values are not as
 // [Sealer.Values] gave them under this keeper for this feed; [ErrLimit] for a label above LabelBytes or an Nth
 // beyond SignalsPerIdentifier.
-func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) ([]byte, error) {
+func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) (Sealed, error) {
 	o := s.of()
 	if err := o.checkRecord(k.of(), op, id, sequence, label, about); err != nil {
-		return nil, err
+		return Sealed{}, err
 	}
 	class := o.cfg.Agreement.LabelBytes
 	head := make([]byte, recordHead, feedRecordSize(len(about), len(o.generations), class))
@@ -164,7 +184,7 @@ func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, 
 	binary.BigEndian.PutUint64(head[16:], sequence)
 	head[recordHead-2], head[recordHead-1] = byte(op), byte(len(about))
 	if op == Retract {
-		return head, nil
+		return Sealed{o.feed, o.liveKey, head}, nil
 	}
 	var inner prf // of which sealing needs the secret alone
 	defer clear(inner[:])
@@ -172,7 +192,7 @@ func (s *Sealer) Record(k *Keeper, op Operation, id uuid.UUID, sequence uint64, 
 	out := o.appendPairs(head, k.of(), inner.secret(), about)
 	l := newLabels(&o.scope, class)
 	defer l.close()
-	return l.seal(out, &inner, &content{id, sequence, op, label}), nil
+	return Sealed{o.feed, o.liveKey, l.seal(out, &inner, &content{id, sequence, op, label})}, nil
 }
 
 func (s *sealer) checkRecord(k *keeping, op Operation, id uuid.UUID, sequence uint64, label []byte, about []About) error {
@@ -253,11 +273,11 @@ func (s *sealer) appendPairs(record []byte, k *keeping, key *[secretSize]byte, a
 // Previous, Time, Complete and Final are the caller's to set. It gives the batch and its
 // digest.
 //
-// Errors are [*Error]: [ErrInput] for a header that cannot be, for records that are not of this
-// feed, or two of one signal; [ErrLimit] for more than [MaxRecords] or [MaxBatch].
-func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [32]byte, error) {
+// Errors are [*Error]: [ErrInput] for a header that cannot be, for records that were sealed for another
+// feed or under another key of the same, or two of one signal; [ErrLimit] for more than [MaxRecords] or [MaxBatch].
+func (s *Sealer) Batch(h BatchHeader, records []Sealed, padding int) ([]byte, [32]byte, error) {
 	o := s.of()
-	h.Epoch, h.Feed, h.Generations, h.LiveKey = o.epoch, o.feed, o.generations, publicKeyDigest(&o.scope, o.live.public)
+	h.Epoch, h.Feed, h.Generations, h.LiveKey = o.epoch, o.feed, o.generations, o.liveKey
 	fail := func(err error) ([]byte, [32]byte, error) { return nil, [32]byte{}, err }
 	if h.Number < 1 || h.Number > maxSequence || (h.Number == 1) != (h.Previous == [32]byte{}) || !wholeSecond(h.Time) || padding < 0 {
 		return fail(&Error{Code: ErrInput, cause: errors.New("a number, digest, time or padding that cannot be")})
@@ -284,15 +304,19 @@ func (s *Sealer) Batch(h BatchHeader, records [][]byte, padding int) ([]byte, [3
 }
 
 // padded checks and sorts records, among which it puts padding, and gives the size of the batch.
-func (s *sealer) padded(records [][]byte, padding int) (all [][]byte, size int, err error) {
+func (s *sealer) padded(records []Sealed, padding int) (all [][]byte, size int, err error) {
 	class, slots := s.cfg.Agreement.LabelBytes, len(s.generations)
 	all = make([][]byte, 0, len(records)+padding)
 	size = batchPrefix + headerFixed + slots*len(GenerationID{}) + headerRest + signatureSize
 	fewest := 0 // identifiers of an Add
 	var adds []Record
-	for _, b := range records {
+	for i := range records {
+		b := records[i].data
+		if records[i].feed != s.feed || records[i].liveKey != s.liveKey {
+			return nil, 0, &Error{Code: ErrInput, cause: errOtherFeed}
+		}
 		r, rest, ok := cutRecord(b, slots, class)
-		if !ok || len(rest) > 0 || !r.ascends() {
+		if !ok || len(rest) > 0 || !r.ascends() { // a fault of this package
 			return nil, 0, &Error{Code: ErrInput, cause: errors.New("what is no record of the feed")}
 		}
 		if r.Operation() == Add {

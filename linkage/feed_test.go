@@ -93,7 +93,7 @@ func (d *duty) evaluate(t testing.TB, k *linkage.Keeper, ids ...hashing.Identifi
 }
 
 // record makes the record of a signal, which is an Add if it is the first.
-func (d *duty) record(t testing.TB, s *linkage.Flagged) []byte {
+func (d *duty) record(t testing.TB, s *linkage.Flagged) linkage.Sealed {
 	t.Helper()
 	op := linkage.Revise
 	if d.about[s.ID] == nil {
@@ -114,7 +114,7 @@ func (d *duty) record(t testing.TB, s *linkage.Flagged) []byte {
 	return r
 }
 
-func (d *duty) retract(t testing.TB, id uuid.UUID, sequence uint64) []byte {
+func (d *duty) retract(t testing.TB, id uuid.UUID, sequence uint64) linkage.Sealed {
 	t.Helper()
 	r, err := d.sealer.Record(d.own, linkage.Retract, id, sequence, nil, nil)
 	require.NoError(t, err)
@@ -125,25 +125,24 @@ func (d *duty) retract(t testing.TB, id uuid.UUID, sequence uint64) []byte {
 type chain struct {
 	*duty
 	batches [][]byte
-	last    linkage.BatchHeader
-	digest  [32]byte
+	last    linkage.Tip
 }
 
 var feedStart = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
 // cut adds a batch and reads it as the receiver does.
-func (c *chain) cut(t testing.TB, records ...[]byte) *linkage.Batch {
+func (c *chain) cut(t testing.TB, records ...linkage.Sealed) *linkage.Batch {
 	t.Helper()
-	h := linkage.BatchHeader{Number: c.last.Number + 1, Previous: c.digest,
+	h := linkage.BatchHeader{Number: c.last.Number + 1, Previous: c.last.Digest,
 		Time: feedStart.Add(time.Duration(c.last.Number) * time.Minute), Complete: c.last.Number > 0}
 	data, digest, err := c.sealer.Batch(h, records, linkage.PaddedCount(len(records))-len(records))
 	require.NoError(t, err)
 	b, err := linkage.ParseBatch(c.Agreement, data)
 	require.NoError(t, err)
-	require.NoError(t, b.Follows(c.sealer.Feed(), c.last.Number, c.digest, c.last.Time))
+	require.NoError(t, b.Follows(c.sealer.Feed(), c.last))
 	require.Equal(t, digest, b.Digest())
 	require.Equal(t, linkage.PaddedCount(len(records)), b.Len())
-	c.batches, c.last, c.digest = append(c.batches, data), b.Header(), digest
+	c.batches, c.last = append(c.batches, data), b.Tip()
 	return b
 }
 
@@ -231,14 +230,14 @@ func TestFeedIsThePlainJoin(t *testing.T) {
 		c := &chain{duty: d}
 		inForce := map[uuid.UUID]linkage.Flagged{}
 		var records []linkage.Record
-		take := func(made ...[]byte) {
+		take := func(made ...linkage.Sealed) {
 			b := c.cut(t, made...)
 			for i := range b.Len() {
 				records = append(records, b.Record(i))
 			}
 		}
 		for from := 0; from < len(w.signals); from += 10 {
-			var made [][]byte
+			var made []linkage.Sealed
 			for _, s := range w.signals[from : from+10] {
 				if s.Sequence = 1; len(s.Identifiers) > 0 {
 					made = append(made, d.record(t, &s))
@@ -347,9 +346,9 @@ func TestRecordSizes(t *testing.T) {
 			for i := range n {
 				s.Identifiers = append(s.Identifiers, device(t, hashing.InstallID, uint64(100*n+i)))
 			}
-			require.Len(t, d.record(t, &s), 85+64+32*n*slots)
+			require.Equal(t, 85+64+32*n*slots, d.record(t, &s).Len())
 		}
-		require.Len(t, d.retract(t, uuid.New(), 1), 26)
+		require.Equal(t, 26, d.retract(t, uuid.New(), 1).Len())
 	})
 }
 

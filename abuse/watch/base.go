@@ -38,10 +38,11 @@ func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage
 	if r.cfg.Agreement.Protocol == linkage.ProtocolVOLE {
 		slots = 2 // sign-ups are enrolled under the live generation
 	}
-	e, keys, err := r.build(ctx, epoch, slots)
+	e, keys, release, err := r.build(ctx, epoch, slots)
 	if err != nil {
 		return linkage.Summary{}, err
 	}
+	defer release()
 	sum, err := r.enrolBase(ctx, &e, keys, linkage.Config{
 		Agreement: r.cfg.Agreement, Signer: r.cfg.Signer, OptOut: r.cfg.OptOut, Now: now,
 	}, accounts)
@@ -54,12 +55,29 @@ func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage
 }
 
 // build takes numbers and makes the keys. From its Update on, sign-ups leave a note to be looked at
-// again when the era is there.
-func (r *Receiver) build(ctx context.Context, epoch uint32, slots int) (e era, keys []hashing.Key, err error) {
+// again when the era is there. Until release, other processes see that somebody is building it: from
+// before it can be seen at all, so that none takes it for what a dead process has left.
+func (r *Receiver) build(ctx context.Context, epoch uint32, slots int) (e era, keys []hashing.Key, release func(), err error) {
+	release = func() {}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
 	err = r.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
+		release() // of a try before this one
+		release = func() {}
 		if e, err = newEra(w, r.link, epoch, slots); err != nil {
 			return err
 		}
+		held, ok, err := r.cfg.Vault.hold(r.keyName(e.number))
+		if err != nil {
+			return err
+		}
+		if !ok { // in a store that was put back to what it was before, perhaps
+			return errHeld
+		}
+		release = held
 		return w.Delete(abuse.Generations, liveKeyKey(r.link, epoch))
 	})
 	r.unpin(epoch)
@@ -68,7 +86,7 @@ func (r *Receiver) build(ctx context.Context, epoch uint32, slots int) (e era, k
 		keys = append(keys, key)
 		err = r.cfg.Vault.Save(r.keyName(e.number+uint64(slot)), []byte(key.ExposeText()))
 	}
-	return e, keys, err
+	return e, keys, release, err
 }
 
 func (r *Receiver) enrolBase(ctx context.Context, e *era, keys []hashing.Key, cfg linkage.Config, accounts linkage.Source[linkage.Account]) (linkage.Summary, error) {
@@ -132,6 +150,8 @@ func (r *Receiver) adopted(ctx context.Context, feed linkage.FeedID) error {
 }
 
 var errDropped = errors.New("watch: another process was started meanwhile, and has dropped the base that was being enrolled")
+
+var errHeld = errors.New("watch: another process is enrolling a base under the number that is next")
 
 var errAccount = errors.New("watch: an account reference has 1 to 256 bytes")
 

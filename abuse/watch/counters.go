@@ -31,7 +31,7 @@ func parseRecordValue(value []byte) (linkage.SessionRecord, error) {
 	r := newRow(value)
 	form := r.rest()
 	if r.bad {
-		return linkage.SessionRecord{}, errRow
+		return linkage.SessionRecord{}, r.fault()
 	}
 	return linkage.ParseSessionRecord(form)
 }

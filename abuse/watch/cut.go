@@ -234,7 +234,7 @@ func (c *cut) readOrdinals(r abuse.Reader) error {
 // make makes records and batch. The numbers of signals on an identifier are given here and not
 // when they are reported: so the one before is always in the feed, and none is left out.
 func (c *cut) make() error {
-	var records [][]byte
+	var records []linkage.Sealed
 	size := 0
 	kept := c.news[:0]
 	for i := range c.news {
@@ -275,7 +275,7 @@ func (c *cut) make() error {
 			return err
 		}
 		c.published[op]++
-		size += len(record)
+		size += record.Len()
 		records = append(records, record)
 		kept = append(kept, n)
 	}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -114,7 +115,7 @@ func (r *Receiver) abandon(ctx context.Context, e era) error {
 	return r.drop(ctx, e)
 }
 
-// clean finishes what an earlier process left. Keys of no era are erased as well: of one whose
+// clean finishes what an earlier process left, and leaves alone what another is at. Keys of no era are erased as well: of one whose
 // era was never written, or whose last row was dropped right before a crash.
 func (r *Receiver) clean(ctx context.Context) error {
 	// Names first: an era is written before its keys are, so that a key that is listed has its era, if any.
@@ -137,8 +138,12 @@ func (r *Receiver) clean(ctx context.Context) error {
 				known[e.number+uint64(slot)] = true
 			}
 		case eraBuilding:
-			if err := r.abandon(ctx, e); err != nil {
+			dropped, err := r.dropDead(ctx, e)
+			if err != nil {
 				return err
+			}
+			for slot := 0; slot < e.slots && !dropped; slot++ {
+				known[e.number+uint64(slot)] = true
 			}
 		default:
 			if err := r.drop(ctx, e); err != nil {
@@ -155,6 +160,27 @@ func (r *Receiver) clean(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// dropDead drops a base that was not enrolled to its end, unless a process is still at it, or has come
+// to the end of it meanwhile.
+func (r *Receiver) dropDead(ctx context.Context, e era) (dropped bool, err error) {
+	release, ok, err := r.cfg.Vault.hold(r.keyName(e.number))
+	if err != nil || !ok {
+		return false, err
+	}
+	defer release()
+	building := e.row()
+	if err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		have, err := get(w, abuse.Generations, building.Key)
+		if dropped = err == nil && bytes.Equal(have, building.Value); !dropped {
+			return err
+		}
+		return retire(w, e)
+	}); err != nil || !dropped {
+		return false, err
+	}
+	return true, r.drop(ctx, e)
 }
 
 // drop erases the keys of a retired era and drops its rows. It may be done again.

@@ -242,12 +242,85 @@ func TestStoreSaysNothing(t *testing.T) {
 	}))
 }
 
-// A process that starts while another enrols a base drops that, and the other cannot bring it back.
+// holds gives the files that say that a base is being enrolled.
+func (w *town) holds() []string {
+	files, err := filepath.Glob(filepath.Join(w.vault, vaultHold+"*"))
+	require.NoError(w.t, err)
+	return files
+}
+
+// A process that starts while another enrols a base leaves that alone, and also its keys.
+func TestBaseOfAnotherIsLeftAlone(t *testing.T) {
+	for _, protocol := range []string{linkage.ProtocolEC, linkage.ProtocolVOLE} {
+		w := newTown(t, protocol)
+		w.people.put("a", ids(t, 1))
+		first := w.rec
+		source := func(yield func(linkage.Account, error) bool) {
+			require.Len(t, w.holds(), 1)
+			w.startReceiver()
+			w.startReceiver()
+			yield(linkage.Account{Ref: "a", Identifiers: []hashing.Identifier{ids(t, 1)}}, nil)
+		}
+		_, err := first.EnrolBase(linkagetest.AllowPlain(t.Context()), 0, source)
+		w.partner.serve.Wait()
+		require.NoError(t, err)
+		require.Empty(t, w.holds())
+		w.report(1, 1, ids(t, 1))
+		w.settle()
+		w.check()
+		require.Len(t, w.known(), 1)
+	}
+}
+
+// What a process has left that died over a base is dropped by the next.
+func TestBaseOfTheDeadIsDropped(t *testing.T) {
+	w := newTown(t, linkage.ProtocolVOLE)
+	w.people.put("a", ids(t, 1))
+	e, keys, release, err := w.rec.build(t.Context(), 0, 2)
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	w.startReceiver()
+	names, err := w.rec.cfg.Vault.Names(w.rec.keyPrefix())
+	require.NoError(t, err)
+	require.Len(t, names, 2, "it is not dead yet")
+	file := w.holds()[0]
+	release() // as the system does
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	w.startReceiver()
+	files, err := os.ReadDir(w.vault)
+	require.NoError(t, err)
+	require.Empty(t, files)
+	require.NoError(t, w.mine.View(t.Context(), func(r abuse.Reader) error {
+		all, err := eras(r, w.agreement.ID)
+		require.Empty(t, all)
+		return err
+	}))
+
+	// One that has come to its end right before it let go is not dead.
+	dropped, err := w.rec.dropDead(t.Context(), e)
+	require.NoError(t, err)
+	require.False(t, dropped)
+	require.NoError(t, w.base(0))
+	done := w.course().era
+	done.status, done.feed = eraBuilding, linkage.FeedID{} // as it was read before
+	dropped, err = w.rec.dropDead(t.Context(), done)
+	require.NoError(t, err)
+	require.False(t, dropped)
+	w.report(1, 1, ids(t, 1))
+	w.settle()
+	w.check()
+}
+
+// Where locks do not tell who is alive, a process that starts while another enrols a base drops that,
+// and the other cannot bring it back.
 func TestBaseIsDropped(t *testing.T) {
 	w := newTown(t, linkage.ProtocolVOLE)
 	w.people.put("a", ids(t, 1))
 	first := w.rec
 	source := func(yield func(linkage.Account, error) bool) {
+		for _, file := range w.holds() {
+			require.NoError(t, os.Remove(file))
+		}
 		w.startReceiver()
 		yield(linkage.Account{Ref: "a", Identifiers: []hashing.Identifier{ids(t, 1)}}, nil)
 	}

@@ -96,6 +96,11 @@ type cursor struct {
 	signals  int64     // the records in it
 }
 
+// tip is the last whole batch.
+func (c *cursor) tip() linkage.Tip {
+	return linkage.Tip{Number: c.at.batch, Digest: c.digest, Time: c.time, Complete: c.complete, Final: c.final}
+}
+
 func (c *cursor) value() []byte {
 	f := newFields(96)
 	f.uint64(c.at.batch)

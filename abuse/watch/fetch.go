@@ -13,12 +13,9 @@ import (
 
 // When a batch is asked for must not tell the partner what was in the one before: intake takes longer
 // where there is more to write. So fetching has a loop of its own for each feed, which neither reads
-// nor writes the store, and intake works behind it. Only if that is queueBatches behind does fetching wait.
+// nor writes the store, and intake works behind it, with what has been fetched in a queue (queue.go).
 
-const (
-	batchTries   = 3
-	queueBatches = 4 // of a feed, each of at most linkage.MaxBatch bytes, beside the two in hand
-)
+const batchTries = 3
 
 // errBatch says that the partner does not give the batch that is due, or gives a damaged one.
 var errBatch = errors.New("watch: the feed cannot be followed: its next batch is missing or damaged")
@@ -34,34 +31,33 @@ type fetched struct {
 type fetcher struct {
 	r  *Receiver
 	c  *course
-	at cursor // of the last batch that was fetched
+	at linkage.Tip // the last batch that was fetched
 }
 
 // poll asks for what there is of the feed, after a wait for something if there is nothing, and gives
 // it away batch by batch.
 func (f *fetcher) poll(ctx context.Context, wait time.Duration, give func(fetched) error) error {
-	if f.at.final {
+	if f.at.Final {
 		return nil
 	}
-	latest, err := f.r.cfg.Partner.Latest(ctx, f.c.feed, f.at.at.batch, wait)
+	latest, err := f.r.cfg.Partner.Latest(ctx, f.c.feed, f.at.Number, wait)
 	if errors.Is(err, FeedEnded) {
-		f.at.final = true
+		f.at.Final = true
 		return give(fetched{ended: err})
 	}
 	if err != nil {
 		return err
 	}
-	if latest < f.at.at.batch {
-		f.r.tel.alarm(ctx, AlarmFeedStalled, f.r.cfg.Clock(), int64(f.at.at.batch))
+	if latest < f.at.Number {
+		f.r.tel.alarm(ctx, AlarmFeedStalled, f.r.cfg.Clock(), int64(f.at.Number))
 		return errBatch
 	}
-	for f.at.at.batch < latest {
+	for f.at.Number < latest && !f.at.Final {
 		b, size, err := f.next(ctx)
 		if err != nil {
 			return err
 		}
-		h := b.Header()
-		f.at = cursor{at: position{batch: h.Number}, digest: b.Digest(), time: h.Time, final: h.Final}
+		f.at = b.Tip()
 		if err := give(fetched{batch: b, size: size}); err != nil {
 			return err
 		}
@@ -72,7 +68,7 @@ func (f *fetcher) poll(ctx context.Context, wait time.Duration, give func(fetche
 // next gives the batch that is due. What is damaged, or another than that, is fetched again past all
 // caches: those are where old and mixed up answers come from.
 func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
-	due := f.at.at.batch + 1
+	due := f.at.Number + 1
 	for try := range batchTries {
 		data, err := f.r.cfg.Partner.Batch(ctx, f.c.feed, due, try > 0)
 		if err != nil {
@@ -83,7 +79,7 @@ func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
 			return nil, 0, err // a newer partner: no try helps
 		}
 		if err == nil {
-			err = b.Follows(f.c.feed, f.at.at.batch, f.at.digest, f.at.time)
+			err = b.Follows(f.c.feed, f.at)
 		}
 		if err == nil {
 			return b, len(data), nil
@@ -93,18 +89,6 @@ func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
 	}
 	f.r.tel.alarm(ctx, AlarmFeedStalled, f.r.cfg.Clock(), int64(due))
 	return nil, 0, errBatch
-}
-
-// giver puts what was fetched into a queue, unless the context ends first.
-func giver(ctx context.Context, queue chan<- fetched) func(fetched) error {
-	return func(b fetched) error {
-		select {
-		case queue <- b:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // pursuit follows the feeds for as long as Run does.
@@ -118,7 +102,7 @@ type pursuit struct {
 
 // line is the way from the fetching of one feed to its intake.
 type line struct {
-	queue chan fetched
+	queue *queue
 	held  *fetched // is being taken in, again if that has failed
 	stop  context.CancelFunc
 }
@@ -134,20 +118,20 @@ func (p *pursuit) run(ctx context.Context) {
 // begin lets a feed be fetched from the cursor on.
 func (p *pursuit) begin(ctx context.Context, c *course, at cursor) {
 	ctx, stop := context.WithCancel(ctx)
-	l := &line{queue: make(chan fetched, queueBatches), stop: stop}
-	f, give := &fetcher{r: p.r, c: c, at: at}, giver(ctx, l.queue)
+	l := &line{queue: newQueue(p.r.ahead), stop: stop}
+	f := &fetcher{r: p.r, c: c, at: at.tip()}
 	p.lines[c.number] = l
 	p.all.Go(func() {
 		p.r.repeat(ctx, func(ctx context.Context) error {
 			err := f.poll(ctx, followWait, func(b fetched) error {
-				err := give(b)
+				err := l.queue.give(ctx, b)
 				select {
 				case p.wake <- struct{}{}:
 				default:
 				}
 				return err
 			})
-			if f.at.final {
+			if f.at.Final {
 				stop() // what is in the queue is taken in all the same
 			}
 			return err
@@ -230,13 +214,13 @@ func (p *pursuit) take(ctx context.Context, c *course) error {
 	idle := true
 	for {
 		if l.held == nil {
-			select {
-			case b := <-l.queue:
+			b, ok := l.queue.take()
+			switch {
+			case ok:
 				l.held = &b
+			case idle:
+				return p.r.sweep(ctx, c)
 			default:
-				if idle {
-					return p.r.sweep(ctx, c)
-				}
 				return nil
 			}
 		}

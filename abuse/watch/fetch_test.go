@@ -144,7 +144,8 @@ func TestFetchTellsNothing(t *testing.T) {
 
 // A call of Follow fetches ahead of intake, as far as the queue goes, and no further.
 func TestFetchAhead(t *testing.T) {
-	const batches, ahead = 9, 1 + queueBatches + 1 // being taken in, in the queue, in the hand of fetching
+	const batches, queued = 9, 4
+	const ahead = 1 + queued + 1 // being taken in, in the queue, in the hand of fetching
 	synctest.Test(t, func(t *testing.T) {
 		w, store, p := watchedTown(t)
 		release := make(chan struct{})
@@ -159,6 +160,9 @@ func TestFetchAhead(t *testing.T) {
 		for n := range batches {
 			w.cut(n, 1)
 		}
+		b, err := w.tr.batch(t.Context(), w.course().feed, 1)
+		require.NoError(t, err)
+		w.rec.ahead = queued * int64(len(b.data)) // they are equally long
 		want := []string{"after 0"}
 		for n := range batches {
 			want = append(want, fmt.Sprint("batch ", n+1))
@@ -167,6 +171,7 @@ func TestFetchAhead(t *testing.T) {
 			p.asked = nil
 			done := make(chan error)
 			go func() { done <- w.rec.Follow(ctx) }()
+			time.Sleep(2 * queuePause) // should the queue be full before intake has begun
 			synctest.Wait()
 			require.Equal(t, want[:1+ahead], p.asked)
 			return done
@@ -186,11 +191,70 @@ func TestFetchAhead(t *testing.T) {
 		close(release)
 		require.NoError(t, <-done)
 		require.Equal(t, want, p.asked, "all that there is has been taken in")
-		_, err := w.decider.Step(t.Context())
+		_, err = w.decider.Step(t.Context())
 		require.NoError(t, err)
 		w.check()
 		require.Len(t, w.known(), batches)
 	})
+}
+
+// As long as what waits fits in memory, fetching does not wait for intake at all; and when it has to,
+// it does so in whole pauses, whenever intake is done with a batch.
+func TestFetchTellsLittleWhenFull(t *testing.T) {
+	for _, late := range []time.Duration{queuePause / 10, queuePause / 2, queuePause * 9 / 10} {
+		synctest.Test(t, func(t *testing.T) {
+			w, store, p := watchedTown(t)
+			for n := range 20 {
+				w.cut(n, 1)
+			}
+			release := make(chan struct{})
+			store.matched = func(context.Context) error { <-release; return nil }
+			b, err := w.tr.batch(t.Context(), w.course().feed, 1)
+			require.NoError(t, err)
+			w.rec.ahead = 12 * int64(len(b.data))
+			done := make(chan error)
+			go func() { done <- w.rec.Follow(t.Context()) }()
+			time.Sleep(4*queuePause + late)
+			synctest.Wait()
+			require.Len(t, p.asked, 1+1+12+1, "being taken in, in the queue, in the hand of fetching")
+			close(release)
+			require.NoError(t, <-done)
+			require.Len(t, p.asked, 1+20)
+			at := time.Duration(0)
+			for i, idle := range p.idle {
+				at += idle
+				require.Zero(t, at%queuePause, p.asked[i])
+			}
+			require.Equal(t, 5*queuePause, at)
+			_, err = w.decider.Step(t.Context())
+			require.NoError(t, err)
+			w.check()
+		})
+	}
+}
+
+// A batch that is longer than all that may wait goes through by itself.
+func TestQueueTakesOneAlways(t *testing.T) {
+	q := newQueue(10)
+	require.True(t, q.put(fetched{size: 100}))
+	require.False(t, q.put(fetched{size: 1}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, q.give(ctx, fetched{size: 1}), context.Canceled)
+	f, ok := q.take()
+	require.True(t, ok)
+	require.Equal(t, 100, f.size)
+	require.True(t, q.put(fetched{size: 5}))
+	require.True(t, q.put(fetched{size: 5}))
+	require.False(t, q.put(fetched{size: 1}))
+	q.close()
+	for range 2 {
+		_, ok = q.next()
+		require.True(t, ok)
+	}
+	_, ok = q.next()
+	require.False(t, ok)
+	require.Zero(t, q.bytes)
 }
 
 // A batch that is refused is fetched anew: the partner may have mended it.

@@ -11,8 +11,9 @@ import (
 
 // Follow takes in what there is of the feeds, and returns. It is safe to call at any time, also in
 // several processes: each record is taken in once. When it asks the partner for what does not depend on
-// whether anything matches, as long as intake is no more than a few batches behind; how long it takes
-// does, so that whoever calls it again and again does so at times of its own, as [Receiver.Run] does.
+// whether anything matches, as long as intake is no more than 64 MiB of batches behind, and beyond that
+// in steps of half a second. How long the call takes does depend on it, so that whoever calls it again
+// and again does so at times of its own, as [Receiver.Run] does.
 // Errors are the partner's, the store's, or say that the feed cannot be followed any further, for which
 // there is an alarm too; what was taken in stays so, and the next call goes on.
 func (r *Receiver) Follow(ctx context.Context) error {
@@ -33,7 +34,7 @@ func (r *Receiver) Follow(ctx context.Context) error {
 		if !ok || at.final {
 			continue
 		}
-		f := &fetch{fetcher: fetcher{r: r, c: c, at: at}, queue: make(chan fetched, queueBatches)}
+		f := &fetch{fetcher: fetcher{r: r, c: c, at: at.tip()}, queue: newQueue(r.ahead)}
 		f.ctx, f.stop = context.WithCancel(ctx)
 		defer f.stop()
 		all = append(all, f)
@@ -41,8 +42,8 @@ func (r *Receiver) Follow(ctx context.Context) error {
 	var fetching sync.WaitGroup
 	fetching.Go(func() {
 		for _, f := range all {
-			f.err = f.poll(f.ctx, 0, giver(f.ctx, f.queue))
-			close(f.queue)
+			f.err = f.poll(f.ctx, 0, func(b fetched) error { return f.queue.give(f.ctx, b) })
+			f.queue.close()
 		}
 	})
 	failed := make([]error, len(all))
@@ -59,7 +60,7 @@ func (r *Receiver) Follow(ctx context.Context) error {
 // fetch is one feed in one call of Follow.
 type fetch struct {
 	fetcher
-	queue chan fetched
+	queue *queue
 	ctx   context.Context // of fetching; it ends when intake has failed
 	stop  context.CancelFunc
 	err   error // of fetching; to be read when the queue is closed
@@ -68,7 +69,11 @@ type fetch struct {
 // takeIn takes in what is being fetched.
 func (f *fetch) takeIn(ctx context.Context) (err error) {
 	idle := true
-	for b := range f.queue {
+	for {
+		b, ok := f.queue.next()
+		if !ok {
+			break
+		}
 		idle = false
 		if err != nil {
 			continue
@@ -108,8 +113,11 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 		if err != nil || !ok || at.at.batch >= head.Number {
 			return err
 		}
+		if at.final && at.digest == head.Previous {
+			return nil // another process was told meanwhile that the partner has no more of the feed
+		}
 		// It follows what was fetched before; what was taken in may be something else.
-		if err := b.Follows(c.feed, at.at.batch, at.digest, at.time); err != nil {
+		if err := b.Follows(c.feed, at.tip()); err != nil {
 			r.tel.alarm(ctx, AlarmBatchDamaged, r.cfg.Clock(), int64(head.Number))
 			return errBatch
 		}

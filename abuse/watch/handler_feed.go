@@ -100,7 +100,7 @@ func (t *Transmitter) batch(ctx context.Context, feed linkage.FeedID, number uin
 		b := cachedBatch{feed: feed, number: number, digest: [32]byte(v.take(32))}
 		sealed := v.rest()
 		if v.bad {
-			return nil, errRow
+			return nil, v.fault()
 		}
 		if b.data, err = f.keeper.OpenBytes(nil, sealed, key); err != nil {
 			return nil, err

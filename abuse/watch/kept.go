@@ -136,7 +136,12 @@ func (s *shelf) add(row abuse.Row) error {
 
 // each gives the records of a row, in order, until f says that it has what it wants.
 func (s *shelf) each(key, value []byte, f func(linkage.Record) bool) error {
-	if len(value) < 1 || value[0] != rowVersion {
+	switch {
+	case len(value) < 1:
+		return damaged("kept")
+	case value[0] > rowVersion:
+		return errNewer
+	case value[0] != rowVersion:
 		return damaged("kept")
 	}
 	plain, err := s.keeper.OpenBytes(nil, value[1:], key)

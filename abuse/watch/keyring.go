@@ -161,7 +161,10 @@ func formKey(epoch uint32, key hashing.Key) []byte {
 }
 
 func parseKey(secret []byte) (uint32, hashing.Key, error) {
-	if len(secret) < 5 || secret[0] != rowVersion {
+	switch {
+	case len(secret) >= 1 && secret[0] > rowVersion:
+		return 0, hashing.Key{}, ErrVaultVersion
+	case len(secret) < 5 || secret[0] != rowVersion:
 		return 0, hashing.Key{}, ErrVault
 	}
 	key, err := hashing.ParseKey(string(secret[5:]))
@@ -224,8 +227,11 @@ func headsOf(r abuse.Reader, link []byte) ([]storedHead, error) {
 	all := make([]storedHead, len(rows))
 	for i, row := range rows {
 		h, err := parseHead(row.Value)
-		if err != nil || len(row.Key) != 32 {
-			return nil, errRow
+		if err == nil && len(row.Key) != 32 {
+			err = errRow
+		}
+		if err != nil {
+			return nil, err
 		}
 		all[i] = storedHead{linkage.FeedID(row.Key[16:]), h}
 	}

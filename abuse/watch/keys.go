@@ -3,11 +3,13 @@ package watch
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage"
 )
@@ -32,7 +34,10 @@ import (
 // total is the number of the last session record.
 const rowVersion = 1
 
-var errRow = errors.New("watch: a row of another version, or damaged")
+var errRow = errors.New("watch: a row is damaged")
+
+// errNewer says that a row was written by a newer version: [abuse.ErrStoreVersion] finds it.
+var errNewer = fmt.Errorf("watch: a row of a newer version: %w", abuse.ErrStoreVersion)
 
 func joined(parts ...[]byte) []byte {
 	n := 0
@@ -72,14 +77,24 @@ func timeOf(n uint64) time.Time { return time.Unix(int64(n), 0).UTC() }
 type row struct {
 	b   []byte
 	bad bool
+	// newer: it is bad because a later version has written it.
+	newer bool
 }
 
 func newRow(value []byte) *row {
 	r := &row{b: value}
 	if v := r.take(1); r.bad || v[0] != rowVersion {
-		r.bad = true
+		r.bad, r.newer = true, v[0] > rowVersion
 	}
 	return r
+}
+
+// fault is what is wrong with a bad row.
+func (r *row) fault() error {
+	if r.newer {
+		return errNewer
+	}
+	return errRow
 }
 
 func (r *row) take(n int) []byte {
@@ -103,7 +118,7 @@ func (r *row) rest() []byte { return r.take(len(r.b)) }
 // end gives an error if the value was too short or too long.
 func (r *row) end() error {
 	if r.bad || len(r.b) > 0 {
-		return errRow
+		return r.fault()
 	}
 	return nil
 }

@@ -8,6 +8,18 @@ import (
 	"syscall"
 )
 
+// tryLock takes the lock of an open file as lockFile does, if nobody has it.
+func tryLock(f *os.File) (bool, error) {
+	for {
+		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return false, nil
+		case !errors.Is(err, syscall.EINTR):
+			return err == nil, err
+		}
+	}
+}
+
 // lockFile waits for the lock of an open file, which lasts until it is closed: no two that were
 // opened have it at once, in whatever process.
 func lockFile(f *os.File) error {

@@ -62,6 +62,7 @@ type Receiver struct {
 	tel  *telemetry
 
 	asked askedFor
+	ahead int64 // how many bytes of batches of a feed are fetched ahead of intake: queueBytes but in tests
 
 	following sync.Mutex // by whoever takes batches in
 	moving    sync.Mutex // while a cursor moves, and by sign-ups that it was too fast for
@@ -86,9 +87,10 @@ type course struct {
 }
 
 // NewReceiver makes a receiver, and finishes what an earlier process left unfinished: a base that
-// was not enrolled to its end is dropped, and so is the rest of what has retired. Another process
-// that is enrolling a base just then fails with it, and may begin again. It does not ask the
-// partner. An error says what the configuration is missing, or is the store's or the vault's.
+// was not enrolled to its end is dropped, and so is the rest of what has retired. A base that another
+// process is enrolling just then is left alone, if both have their vault in one folder of a system
+// with flock(2); else it is dropped, and the other fails with it and may begin again. It does not ask
+// the partner. An error says what the configuration is missing, or is the store's or the vault's.
 func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	switch {
 	case cfg.Agreement == nil || cfg.Signer == nil || cfg.Store == nil || cfg.Vault == nil || cfg.Partner == nil || cfg.Accounts == nil:
@@ -121,7 +123,7 @@ func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	}
 	r := &Receiver{
 		cfg: cfg, link: cfg.Agreement.ID, tel: cfg.Observe.telemetry(cfg.Agreement.ID, linkage.Receiver),
-		courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{},
+		ahead: queueBytes, courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{},
 	}
 	if err := r.clean(ctx); err != nil {
 		return nil, err

@@ -144,8 +144,11 @@ func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, f
 	for _, row := range rows {
 		account, _, ok := splitAccount(row.Key[16:])
 		c, err := parseRecheck(row.Value)
-		if !ok || err != nil {
-			return run, append(failed, damaged("recheck"))
+		if !ok || err != nil && !errors.Is(err, abuse.ErrStoreVersion) {
+			err = damaged("recheck")
+		}
+		if err != nil {
+			return run, append(failed, err)
 		}
 		if c.notBefore.After(now) {
 			continue

@@ -21,7 +21,7 @@ const (
 // countersigns the partner's session records, until the context ends; it gives its error. The base
 // of the next epoch is the caller's to enrol: [AlarmEpochDue] says when it is time. Failures are
 // logged, and what failed is tried again after a while. When it asks for batches does not depend on
-// whether anything matches, as long as intake is no more than a few batches behind.
+// whether anything matches, as long as intake is no more than 64 MiB of batches behind; see [Receiver.Follow].
 func (r *Receiver) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	p := &pursuit{r: r, lines: map[uint64]*line{}, wake: make(chan struct{}, 1)}

@@ -192,15 +192,14 @@ func (p *parties) read(t testing.TB, c Partner, epoch uint32, ids ...hashing.Ide
 	last, err := c.Latest(ctx, feed, 0, 0)
 	require.NoError(t, err)
 	out, byAlias := map[string]said{}, map[[16]byte]string{}
-	var digest [32]byte
-	var at time.Time
+	var tip linkage.Tip
 	for n := uint64(1); n <= last; n++ {
 		data, err := c.Batch(ctx, feed, n, false)
 		require.NoError(t, err)
 		b, err := linkage.ParseBatch(p.agreement, data)
 		require.NoError(t, err)
-		require.NoError(t, b.Follows(feed, n-1, digest, at))
-		digest, at = b.Digest(), b.Header().Time
+		require.NoError(t, b.Follows(feed, tip))
+		tip = b.Tip()
 		for i := range b.Len() {
 			r := b.Record(i)
 			if name, ok := byAlias[r.Alias()]; ok && r.Operation() == linkage.Retract {

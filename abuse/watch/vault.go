@@ -164,7 +164,7 @@ func (v *Vault) load(name, path string) ([]byte, error) {
 func (v *Vault) bound(head []byte, name string) []byte { return joined(head, []byte(name)) }
 
 // Save keeps a secret of at most 64 KiB, durably, in the place of the one with its name, which is
-// overwritten.
+// overwritten; but not where that is of a newer version: [ErrVaultVersion].
 func (v *Vault) Save(name string, secret []byte) error {
 	path, err := v.path(name)
 	if err != nil {
@@ -203,23 +203,25 @@ func (v *Vault) save(name, path string, secret []byte) error {
 	if len(secret) > maxSecret {
 		return fmt.Errorf("watch: a secret of %d bytes is too long for the vault", len(secret))
 	}
+	old, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		old, err = nil, nil
+	}
+	if err == nil && old != nil && newer(old) {
+		err = errors.Join(ErrVaultVersion, old.Close())
+	}
+	if err != nil {
+		return err
+	}
 	head := append([]byte(vaultMagic), vaultV1)
 	nonce := make([]byte, v.seal.NonceSize())
 	rand.Read(nonce)
 	data := v.seal.Seal(append(head, nonce...), nonce, secret, v.bound(head, name))
 	aside, err := v.writeAside(data)
-	if err != nil {
-		return err
-	}
-	old, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		old, err = nil, nil
-	}
 	if err == nil {
-		err = os.Rename(aside, path)
-	}
-	if err == nil {
-		err = v.sync()
+		if err = os.Rename(aside, path); err == nil {
+			err = v.sync()
+		}
 	}
 	if err != nil {
 		_ = os.Remove(aside)
@@ -232,6 +234,13 @@ func (v *Vault) save(name, path string, secret []byte) error {
 		return nil
 	}
 	return overwrite(old)
+}
+
+// newer says whether a file was written by a newer version.
+func newer(f *os.File) bool {
+	head := make([]byte, len(vaultMagic)+1)
+	_, err := f.ReadAt(head, 0)
+	return err == nil && string(head[:len(vaultMagic)]) == vaultMagic && head[len(vaultMagic)] > vaultV1
 }
 
 // writeAside writes a new file, durably, and gives its path.
@@ -324,6 +333,26 @@ func (v *Vault) OpenState(name string) (*os.File, error) {
 func (v *Vault) idle(name string, long time.Duration) bool {
 	info, err := os.Stat(filepath.Join(v.dir, name))
 	return err == nil && time.Since(info.ModTime()) > long
+}
+
+const vaultHold = ".hold-" // begins the name of a file that says that somebody is alive
+
+// hold says that this process is at work on something, until release or until it has died, however
+// that comes: the system gives back the lock of a file. If ok is false somebody else is at work on
+// it. Where the system has no flock(2) nobody ever seems to be.
+func (v *Vault) hold(name string) (release func(), ok bool, err error) {
+	path := filepath.Join(v.dir, vaultHold+name)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	if ok, err = tryLock(f); err != nil || !ok {
+		return nil, false, errors.Join(err, f.Close())
+	}
+	return func() {
+		_ = os.Remove(path) // before others can have it; what is left is an empty file
+		_ = f.Close()
+	}, true, nil
 }
 
 // sync makes what was renamed or removed durable.

@@ -67,7 +67,7 @@ func (q *quarry) hew(batches, records, people int) {
 	keeper := linkage.NewKeeper(q.agreement, 0, hashing.NewKey())
 	var digest [32]byte
 	for n := range batches {
-		var all [][]byte
+		var all []linkage.Sealed
 		for i := range records / 100 {
 			s := saying{Signal: n*records + i, Revision: 1, First: start.Unix(), Until: start.AddDate(0, 1, 0).Unix()}
 			id, err := phone((n*records/100 + i) % people)

@@ -46,7 +46,7 @@ func newTransmitter(ctx context.Context, w *world, o *options, store abuse.Store
 	if t.listen, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	t.server = &http.Server{Handler: t.watch.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	t.server = &http.Server{Handler: t.watch.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	go func() { _ = t.server.Serve(tls.NewListener(t.listen, watch.ServerTLS(cert))) }() // until it is closed
 	return t, nil
 }

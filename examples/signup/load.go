@@ -89,13 +89,11 @@ func (s *services) drive(ctx context.Context, o *options) *result {
 			}
 			r.Decisions++
 			r.ByAction[out.Action]++
-			r.Matched += min(out.Matched, 1)
-			if out.Pending {
-				r.Pending++
-			}
 		})
 	}
 	wg.Wait()
+	// No answer tells these: the service has counted them.
+	r.Matched, r.Pending = int(s.matched.Load()), int(s.pending.Load())
 	if o.load > 0 {
 		r.RPS = float64(r.Decisions) / time.Since(begin).Seconds()
 	}

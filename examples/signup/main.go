@@ -7,8 +7,8 @@
 //	go run ./examples/signup -store sqlite:accounts.db     keeps what it learns
 //
 // A sign-up is POST /signup with {"account","phone","region","device_kind","device"}, and "since"
-// where it is known; the answer is {"account","action","until","pending","reason","matched"}. The
-// use of the library is in services.go and signup.go.
+// where it is known; the answer is {"account","action"}: what a person who signs up may know, and not
+// what is known of them. The use of the library is in services.go and signup.go.
 //
 // The two services are made up: keys, accounts and numbers come from -seed, so they are secret to
 // nobody, and the program listens on loopback addresses alone.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -87,6 +88,37 @@ func TestSignupRefuses(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, want, resp.StatusCode, body)
 	}
+}
+
+// Whoever signs up learns what is done and nothing else: an answer about somebody who is known differs
+// from one about nobody in the action alone.
+func TestAnswerTellsTheActionAlone(t *testing.T) {
+	w, err := newWorld(1, "ec")
+	require.NoError(t, err)
+	o, err := parseFlags([]string{"-flagged", "3"}, &bytes.Buffer{})
+	require.NoError(t, err)
+	s, err := start(t.Context(), o, w, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.stop()) }()
+	headers := map[string]bool{}
+	for who, account := range map[int]string{1: "known", firstNew + 1: "new"} {
+		body, err := json.Marshal(signup{Account: account, Phone: phone(who), Region: "FR", DeviceKind: "install_id", Device: w.device(who),
+			Since: time.Now().AddDate(-1, 0, 0)})
+		require.NoError(t, err)
+		resp, err := http.Post("http://"+s.address+"/signup", "application/json", bytes.NewReader(body))
+		require.NoError(t, err)
+		var got map[string]any
+		require.NoError(t, json.NewDecoder(resp.Body).Decode(&got))
+		require.NoError(t, resp.Body.Close())
+		require.Len(t, got, 2)
+		require.Equal(t, account, got["account"])
+		require.IsType(t, "", got["action"])
+		for name := range resp.Header {
+			headers[name] = true
+		}
+	}
+	require.Len(t, headers, 3, "Content-Type, Content-Length and Date")
+	require.Positive(t, s.matched.Load()+s.pending.Load(), "it is known here")
 }
 
 func TestFlagsRefuse(t *testing.T) {

@@ -36,6 +36,8 @@ type services struct {
 	storeKind   string
 	log         *slog.Logger
 	delivered   atomic.Int64 // changes that the decider has handed on
+	matched     atomic.Int64 // sign-ups about which something was known
+	pending     atomic.Int64 // sign-ups that are still to be checked
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup

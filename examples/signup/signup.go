@@ -21,14 +21,12 @@ type signup struct {
 	Since time.Time `json:"since,omitzero"`
 }
 
-// outcome is the answer.
+// outcome is the answer, and all that whoever signs up may know. Whether anything matched, how much, by
+// which rule, and whether the partner could be asked would tell somebody who tries numbers out which
+// are known, and when to come. It is for the service's own people, who read it in the store.
 type outcome struct {
-	Account string     `json:"account"`
-	Action  string     `json:"action"`
-	Until   *time.Time `json:"until"` // of the action; null for none
-	Pending bool       `json:"pending"`
-	Reason  string     `json:"reason"`
-	Matched int        `json:"matched"`
+	Account string `json:"account"`
+	Action  string `json:"action"`
 }
 
 // serveSignup checks who signs up, decides and stores, and says what to do.
@@ -75,11 +73,11 @@ func (s *services) serveSignup(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "cannot be checked now", http.StatusServiceUnavailable)
 		return
 	}
-	d := answer.Decision
-	out := outcome{Account: in.Account, Action: d.Action.String(), Pending: answer.Pending, Reason: d.Reason, Matched: answer.Matched}
-	if !d.Until.IsZero() {
-		out.Until = &d.Until
+	s.matched.Add(int64(min(answer.Matched, 1)))
+	if answer.Pending {
+		s.pending.Add(1)
 	}
+	out := outcome{Account: in.Account, Action: answer.Decision.Action.String()}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(out) // a client that is gone does not read it
 }

@@ -125,19 +125,18 @@ func (c *sqliteConn) number(text string) (n int, err error) {
 
 // Lists of keys have one of these lengths, so that few statements are needed; one list costs
 // much less than its keys one by one.
-var lists = [...]int{200, 20, 5, 1}
+var lists = [...]int{200, 20, 1}
 
 func (c *sqliteConn) get(t abuse.Table, keys [][]byte, found func(int, []byte)) error {
 	args := make([]driver.Value, 0, lists[0])
 	for at := 0; at < len(keys); at += len(args) {
 		args = args[:0]
-		size := padded(len(keys) - at)
-		n := min(size, len(keys)-at)
-		for i := range size {
-			args = append(args, keys[min(at+i, len(keys)-1)])
+		n := list(len(keys) - at)
+		for _, k := range keys[at : at+n] {
+			args = append(args, k)
 		}
 		next := at // rows come in the order of the keys, mostly; that is not promised
-		err := c.query("SELECT key, value FROM "+table(t)+" WHERE key IN ("+marks("?", size)+")", args, func(v []driver.Value) {
+		err := c.query("SELECT key, value FROM "+table(t)+" WHERE key IN ("+marks("?", n)+")", args, func(v []driver.Value) {
 			key, _ := v[0].([]byte)
 			value, _ := v[1].([]byte)
 			for range n {
@@ -185,10 +184,7 @@ func (c *sqliteConn) flush(x *tx) error {
 			}
 		}
 		for len(deletes) > 0 {
-			n := padded(len(deletes))
-			for len(deletes) < n {
-				deletes = append(deletes, deletes[len(deletes)-1])
-			}
+			n := list(len(deletes))
 			if err := c.exec("DELETE FROM "+table(t)+" WHERE key IN ("+marks("?", n)+")", deletes[:n]...); err != nil {
 				return err
 			}
@@ -226,17 +222,6 @@ func list(n int) int {
 		}
 	}
 	return 1
-}
-
-// padded gives the length of a list that may have its last key again and again: twice as long as
-// need be at most.
-func padded(n int) int {
-	for i := len(lists) - 1; i >= 0; i-- {
-		if l := lists[i]; n <= l && l <= 2*n {
-			return l
-		}
-	}
-	return list(n)
 }
 
 func marks(mark string, n int) string {

@@ -24,7 +24,7 @@ type migrator interface {
 	// apply runs statements and sets the version from one to the next, all of it or nothing. If
 	// the version is not the one before (another process came first) it does nothing.
 	apply(ctx context.Context, version int, statements []string) error
-	// word replaces {bytes} and {small}.
+	// word replaces {bytes} and {small}, and gives "" for what is only {where small} means something.
 	word(statement string) string
 }
 
@@ -47,8 +47,8 @@ func migrate(ctx context.Context, m migrator, to int) error {
 			statements = []string{schemaTable, "INSERT INTO hc_schema (one, version) VALUES (1, 0)"}
 		}
 		for s := range strings.SplitSeq(steps[v], ";") {
-			if s = strings.TrimSpace(s); s != "" {
-				statements = append(statements, m.word(s))
+			if s = m.word(strings.TrimSpace(s)); s != "" {
+				statements = append(statements, s)
 			}
 		}
 		if err := m.apply(ctx, v+1, statements); err != nil {

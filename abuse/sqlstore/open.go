@@ -89,7 +89,13 @@ func portions(ctx context.Context, t abuse.Table, rows iter.Seq[abuse.Row], put 
 	return flush()
 }
 
-// replace gives a migration's statement in the words of a database.
+// replace gives a migration's statement in the words of a database, or "" if it is for others.
 func replace(statement, bytes, small string) string {
+	if rest, ok := strings.CutPrefix(statement, "{where small} "); ok {
+		if small == "" {
+			return ""
+		}
+		statement = rest
+	}
 	return strings.NewReplacer("{bytes}", bytes, "{small}", small).Replace(statement)
 }

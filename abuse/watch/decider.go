@@ -48,7 +48,7 @@ type Decider struct {
 }
 
 const (
-	deciderRun  = 64  // accounts decided on in one Update
+	deciderRun  = 128 // accounts decided on in one Update
 	expirySlice = 500 // matches that run out in one Update
 )
 
@@ -170,6 +170,7 @@ func (d *Decider) decide(ctx context.Context, said bodies) error {
 			return errors.Join(failed...)
 		}
 		from = append(rows[len(rows)-1].Key, 0)
+		last := len(rows) < deciderRun
 		var run []candidate
 		now := d.cfg.Clock()
 		for _, row := range rows {
@@ -193,6 +194,9 @@ func (d *Decider) decide(ctx context.Context, said bodies) error {
 		}
 		if err := d.settleAll(ctx, run, said); err != nil {
 			failed = append(failed, err)
+		}
+		if last {
+			return errors.Join(failed...)
 		}
 	}
 }

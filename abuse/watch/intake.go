@@ -21,6 +21,8 @@ type intake struct {
 	c     *course
 	b     *linkage.Batch
 	head  linkage.BatchHeader
+	tags  [][16]byte        // keyed, of the records' identifiers, of each in every slot
+	first []int             // where those of a record begin
 	spots map[[16]byte]spot // where each keyed tag of the batch is; made for the first hit
 }
 
@@ -54,12 +56,33 @@ type enrolledTag struct {
 // takeIn takes in what is left of the batch, which is the one after the cursor's.
 func (r *Receiver) takeIn(ctx context.Context, c *course, b *linkage.Batch) error {
 	t := &intake{r: r, c: c, b: b, head: b.Header()}
+	t.key()
 	at, err := t.begin(ctx)
 	for err == nil && at.batch < t.head.Number {
 		from := int(at.record)
 		at, err = t.stretch(ctx, from, min(from+r.cfg.Stretch, b.Len()))
 	}
 	return err
+}
+
+// key makes the keyed tags of the batch.
+func (t *intake) key() {
+	slots := len(t.c.keepers)
+	t.tags, t.first = make([][16]byte, 0, t.b.Len()*slots), make([]int, t.b.Len())
+	for i := range t.first {
+		t.first[i] = len(t.tags)
+		rec := t.b.Record(i)
+		for identifier := range rec.Identifiers() {
+			for slot, k := range t.c.keepers {
+				t.tags = append(t.tags, k.Tag(rec.Tag(identifier, slot)))
+			}
+		}
+	}
+}
+
+// tag gives one of them.
+func (t *intake) tag(s spot) [16]byte {
+	return t.tags[t.first[s.record]+int(s.identifier)*len(t.c.keepers)+int(s.slot)]
 }
 
 // begin looks whether the batch may be taken in, makes the filter complete, and gives where to go on.
@@ -96,7 +119,7 @@ func (c *course) sweep(ctx context.Context, store abuse.Store, may func(cursor) 
 		if err := may(at); err != nil {
 			return err
 		}
-		if fresh, err = c.log(w, c.read, c.mark); err != nil || len(fresh) == 0 {
+		if fresh, err = c.log(w, c.read, c.mark); err != nil || len(fresh) < sweepFrom {
 			return err
 		}
 		at.mark++
@@ -105,10 +128,16 @@ func (c *course) sweep(ctx context.Context, store abuse.Store, may func(cursor) 
 	if err != nil {
 		return position{}, err
 	}
+	if len(fresh) < sweepFrom {
+		return at.at, nil
+	}
 	c.add(fresh)
 	c.read, c.mark = at.at, at.mark
 	return at.at, nil
 }
+
+// sweepFrom is for how many tags a sweep is worth its commit: fewer are left to the next stretch.
+const sweepFrom = 200
 
 // cursor reads the cursor, which must stand within the batch or right before it.
 func (t *intake) cursor(rd abuse.Reader) (cursor, error) {
@@ -230,11 +259,11 @@ func (c *course) add(fresh []enrolledTag) {
 // candidates gives the tags of records that may be enrolled.
 func (t *intake) candidates(from, to int, has func(slot int, tag [16]byte) bool) (all []candidateTag) {
 	for i := from; i < to; i++ {
-		rec := t.b.Record(i)
-		for identifier := range rec.Identifiers() {
-			for slot, k := range t.c.keepers {
-				if tag := k.Tag(rec.Tag(identifier, slot)); has(slot, tag) {
-					all = append(all, candidateTag{spot{uint32(i), uint8(identifier), uint8(slot)}, tag})
+		for identifier := range t.b.Record(i).Identifiers() {
+			for slot := range t.c.keepers {
+				s := spot{uint32(i), uint8(identifier), uint8(slot)}
+				if tag := t.tag(s); has(slot, tag) {
+					all = append(all, candidateTag{s, tag})
 				}
 			}
 		}
@@ -261,6 +290,13 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 		}
 	}
 	kept := shelve(t.c.keepers[0], t.c.number, position{t.head.Number, uint32(from)}, records)
+	for i, at := 0, from; i < len(kept); i++ {
+		begin := at
+		at += len(kept[i].records)
+		kept[i].tag = func(n, identifier int) [16]byte {
+			return t.tag(spot{record: uint32(begin + n), identifier: uint8(identifier)})
+		}
+	}
 	var before position
 	var out stretchResult
 	t.r.moving.Lock()

@@ -90,8 +90,8 @@ func (s *shelf) take(before, at position, rows []keptRow) bool {
 			continue
 		}
 		s.begin(row.key)
-		for _, r := range row.records {
-			s.index(r, s.keeper.Tag)
+		for n, r := range row.records {
+			s.index(r, func(identifier int) [16]byte { return row.tag(n, identifier) })
 		}
 	}
 	s.at = at
@@ -105,13 +105,13 @@ func (s *shelf) begin(key []byte) {
 	s.inRow = 0
 }
 
-// index takes in the next record of the row, with its tags made into what is kept of them.
-func (s *shelf) index(r linkage.Record, keyed func([16]byte) [16]byte) {
+// index takes in the next record of the row, with its keyed tags of the live generation.
+func (s *shelf) index(r linkage.Record, tag func(identifier int) [16]byte) {
 	if r.Operation() == linkage.Retract {
 		s.retracted[r.Alias()] = max(s.retracted[r.Alias()], r.Sequence())
 	}
 	for identifier := range r.Identifiers() {
-		s.tags[keyed(r.Tag(identifier, 0))] = uint64(len(s.rows)-1)<<16 | s.inRow
+		s.tags[tag(identifier)] = uint64(len(s.rows)-1)<<16 | s.inRow
 	}
 	s.inRow++
 }
@@ -129,7 +129,7 @@ func (s *shelf) add(row abuse.Row) error {
 	}
 	s.begin(row.Key)
 	for _, r := range records {
-		s.index(r, func(tag [16]byte) [16]byte { return tag }) // they were keyed when they were kept
+		s.index(r, func(identifier int) [16]byte { return r.Tag(identifier, 0) }) // keyed when it was kept
 	}
 	return nil
 }
@@ -164,6 +164,7 @@ func (s *shelf) each(key, value []byte, f func(linkage.Record) bool) error {
 type keptRow struct {
 	key, value []byte
 	records    []linkage.Record
+	tag        func(n, identifier int) [16]byte // keyed, of the nth of them
 }
 
 // shelve makes the rows of records from a place of a batch on.
@@ -175,7 +176,7 @@ func shelve(k *linkage.Keeper, era uint64, at position, records []linkage.Record
 			plain = r.Shelve(plain, k)
 		}
 		key := keptKey(era, at)
-		rows = append(rows, keptRow{key, k.SealBytes([]byte{rowVersion}, plain, key), some})
+		rows = append(rows, keptRow{key, k.SealBytes([]byte{rowVersion}, plain, key), some, nil})
 		at.record += uint32(len(some))
 	}
 	return rows

@@ -50,6 +50,9 @@ func (d *Decider) deliver(ctx context.Context, said bodies) (handed int, err err
 		if ctx.Err() != nil {
 			return handed, errors.Join(append(failed, context.Cause(ctx))...)
 		}
+		if len(keys) < outboxSlice {
+			return handed, errors.Join(failed...)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ type Decider struct {
 }
 
 const (
-	deciderRun  = 128 // accounts decided on in one Update
+	deciderRun  = 64  // accounts decided on in one Update
 	expirySlice = 500 // matches that run out in one Update
 )
 

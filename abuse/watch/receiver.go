@@ -39,7 +39,7 @@ type ReceiverConfig struct {
 	WhenDown  WhenDown
 	// CheckTimeout is how long a check may wait for the partner; zero means 800 ms.
 	CheckTimeout time.Duration
-	// Stretch is how many records of a batch are taken in by one Update, up to 50,000; zero means 2,500.
+	// Stretch is how many records of a batch are taken in by one Update, up to 50,000; zero means 2,000.
 	Stretch int
 	// Prepare is how long before an epoch its base is due; zero means 72 hours.
 	Prepare time.Duration
@@ -50,7 +50,7 @@ type ReceiverConfig struct {
 
 const (
 	defaultCheckTimeout = 800 * time.Millisecond
-	defaultStretch      = 2500
+	defaultStretch      = 2000
 	maxStretch          = 50_000
 )
 

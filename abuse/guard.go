@@ -73,6 +73,7 @@ type Weighed struct {
 	// being tried has it.
 	corroborated Truth
 	by           int
+	start, end   int // of the signals of the same partner
 }
 
 // judge is what the guards need to know.

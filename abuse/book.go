@@ -5,6 +5,9 @@ import "time"
 // Tester tests the conditions of rules that this package knows no more of than
 // what a [Book] holds.
 type Tester interface {
+	// Begin is called once, before the others, with the evidence as the guards have
+	// weighed it.
+	Begin(g *Weighing)
 	// Test says whether a signal meets the conditions of a rule beside its
 	// categories and what the guards leave, and how many of their leaves it meets.
 	// The rule is given by its index: of the policy's rules, and of the background

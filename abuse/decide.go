@@ -42,6 +42,9 @@ func decide(evidence *Evidence, book *Book, now time.Time) Decision {
 	d.ID = decisionID(&d)
 
 	t := trial{judge: j, weighed: weighed, book: book}
+	if book.Tester != nil {
+		book.Tester.Begin(&g)
+	}
 	t.background()
 	rule := t.run(book.Policy)
 	d.Explanation.Rules = t.outcomes

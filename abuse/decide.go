@@ -138,6 +138,9 @@ func (t *trial) run(p *Policy) *Rule {
 	for i := range p.Rules {
 		leaves += 2 + len(p.Rules[i].When)
 	}
+	if t.book.Tester != nil {
+		leaves += 4 * min(len(p.Rules), 16) // as many as most conditions have
+	}
 	t.room = make([]LeafValue, 0, leaves)
 	t.outcomes = make([]RuleOutcome, 0, len(p.Rules))
 	for i := range p.Rules {

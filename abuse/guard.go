@@ -82,6 +82,7 @@ type judge struct {
 	now      time.Time
 	holdings []Holding
 	lifted   lifts
+	room     []int // for places
 }
 
 // lifts are guards that are to let a signal pass, by the kinds that they are

@@ -47,7 +47,7 @@ func (g *Weighing) Clear() {
 	for i := range g.weighed {
 		g.weighed[i].Sighting = Sighting{}
 	}
-	g.weighed, g.judge = g.weighed[:0], judge{}
+	g.weighed, g.judge = g.weighed[:0], judge{room: g.judge.room[:0]}
 }
 
 // Corroborated says whether an independent signal says what signal i says, as the
@@ -93,7 +93,7 @@ func (g *Weighing) weigh(e *Evidence, p *Policy, now time.Time, forms bool) {
 	g.unreadable += max(e.Unreadable, 0)
 	g.own = tidyOwn(e.Own)
 	g.holdings = tidyHoldings(e.Holdings, g.holdings[:0])
-	g.judge = judge{policy: p, now: now.UTC().Round(0), holdings: g.holdings}
+	g.judge = judge{policy: p, now: now.UTC().Round(0), holdings: g.holdings, room: g.judge.room[:0]}
 	for start := 0; start < len(g.weighed); {
 		end := start + 1
 		for end < len(g.weighed) && g.weighed[end].From == g.weighed[start].From {

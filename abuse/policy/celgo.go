@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 // program is an expression that cel-go evaluates.
 type program struct {
-	run0 cel.Program
+	eval cel.Program
 	uses []fact
 }
 
@@ -25,7 +24,7 @@ func (t *translator) program(e celast.Expr) (*node, error) {
 	if err != nil {
 		return nil, &problem{text: "the condition cannot be made into a program"}
 	}
-	n := &node{op: opCEL, is: typeBool, prog: &program{run0: p}}
+	n := &node{op: opCEL, is: typeBool, prog: &program{eval: p}}
 	celast.PreOrderVisit(e, celast.NewExprVisitor(func(part celast.Expr) {
 		if part.Kind() != celast.IdentKind {
 			return
@@ -56,7 +55,7 @@ func (p *program) run(f *facts) abuse.Truth {
 	if err != nil {
 		return abuse.Unknown
 	}
-	out, _, err := p.run0.Eval(vars)
+	out, _, err := p.eval.Eval(vars)
 	if err != nil {
 		return abuse.Unknown
 	}
@@ -69,6 +68,10 @@ func (p *program) run(f *facts) abuse.Truth {
 // textOf is a value of a fact for a person.
 func textOf(v any) string {
 	switch v := v.(type) {
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case bool:
+		return strconv.FormatBool(v)
 	case time.Duration:
 		return durationText(v)
 	case time.Time:
@@ -78,5 +81,5 @@ func textOf(v any) string {
 	case string:
 		return strconv.Quote(v)
 	}
-	return fmt.Sprint(v)
+	return ""
 }

@@ -104,6 +104,7 @@ func firstIssue(issues *cel.Issues) *problem {
 	})
 	text, _, _ := strings.Cut(first.Message, "\n")
 	text = strings.ReplaceAll(text, " (in container '')", "")
+	text, _, _ = strings.Cut(text, " expecting {") // a list of all tokens
 	if len(text) > 200 {
 		text = text[:200]
 	}
@@ -222,10 +223,14 @@ func (t *translator) known(n *node, text string, constant bool, at celast.Expr) 
 		return nil
 	}
 	if _, err := abuse.ParseCategory(text); err != nil {
-		where := t.tree.SourceInfo().GetStartLocation(at.ID())
-		return &problem{line: max(where.Line()-1, 0), column: max(where.Column(), 0), text: "in the condition: there is no category " + strconv.Quote(text)}
+		return t.wrong(at, "there is no category "+strconv.Quote(clip(text)))
 	}
 	return nil
+}
+
+func (t *translator) wrong(at celast.Expr, text string) error {
+	where := t.tree.SourceInfo().GetStartLocation(at.ID())
+	return &problem{line: max(where.Line()-1, 0), column: max(where.Column(), 0), text: "in the condition: " + text}
 }
 
 func (t *translator) in(args []celast.Expr) (*node, error) {
@@ -275,7 +280,7 @@ func (t *translator) value(e celast.Expr) (*node, error) {
 		return nil, errOutside
 	}
 	if name == "duration" || name == "timestamp" {
-		return moment(name, args)
+		return t.moment(name, args)
 	}
 	n := &node{}
 	for i, to := range []**node{&n.a, &n.b, &n.c}[:min(len(args), 3)] {
@@ -302,7 +307,7 @@ func (t *translator) value(e celast.Expr) (*node, error) {
 }
 
 // moment is a duration or a time that is written down.
-func moment(name string, args []celast.Expr) (*node, error) {
+func (t *translator) moment(name string, args []celast.Expr) (*node, error) {
 	if len(args) != 1 || args[0].Kind() != celast.LiteralKind {
 		return nil, errOutside
 	}
@@ -313,13 +318,13 @@ func moment(name string, args []celast.Expr) (*node, error) {
 	if name == "duration" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return nil, &problem{text: "in the condition: a duration is as \"90m\" or \"36h\""}
+			return nil, t.wrong(args[0], "a duration is as \"90m\" or \"36h\"")
 		}
 		return &node{op: opConst, is: typeDuration, num: int64(d)}, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.Year() < 1700 || at.Year() > 2200 {
-		return nil, &problem{text: "in the condition: a time is as \"2026-01-02T03:04:05Z\""}
+		return nil, t.wrong(args[0], "a time is as \"2026-01-02T03:04:05Z\"")
 	}
 	return &node{op: opConst, is: typeTime, num: at.UnixNano()}, nil
 }

@@ -70,6 +70,7 @@ func (c *compiler) read(name string, data []byte) (*file, *Error) {
 		return nil, r.err
 	}
 	if r.number(schema, "schema", Schema, Schema); r.err != nil {
+		r.err.Problem = "schema must be 1: this package reads no other"
 		return nil, r.err
 	}
 	seen := r.object(top, "the file", map[string]func(ast.Node){
@@ -242,7 +243,7 @@ func (r *reader) reason(x *rule, n *ast.MappingValueNode) {
 		return
 	}
 	tag, err := language.Parse(key.Value)
-	if err != nil || tag == language.Und {
+	if err != nil || tag == language.Und || strings.Contains(key.Value, "_") {
 		r.fail(key.Token, "a language must be a tag of BCP 47, such as en or pt-BR")
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -296,9 +297,10 @@ func (f *facts) factText(v fact) string {
 	return variables[v].name + " = " + textOf(f.value(v))
 }
 
+// durationText writes whole days as rules files do, as in "90d".
 func durationText(d time.Duration) string {
-	if d >= 24*time.Hour || d <= -24*time.Hour {
-		d = d.Round(time.Second)
+	if d != 0 && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}
 	return d.String()
 }

@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,14 +36,10 @@ func parseTemplate(tag language.Tag, text string) (template, string) {
 			return t, ""
 		}
 		name, after, found := strings.Cut(after, "}")
-		if !found {
+		if !found || strings.Contains(name, "{") {
 			return t, "a reason has a { without a }"
 		}
-		known := false
-		for _, p := range placeholders {
-			known = known || p == name
-		}
-		if !known {
+		if !slices.Contains(placeholders, name) {
 			return t, "a reason has no {" + clip(name) + "}; there are " + strings.Join(placeholders, ", ")
 		}
 		t.parts = append(t.parts, name)
@@ -87,7 +83,7 @@ func (t *template) fill(r *rule, d *abuse.Decision, sentence string) string {
 	for i := range d.Explanation.Signals {
 		x := &d.Explanation.Signals[i].Signal
 		for _, o := range d.Explanation.Rules {
-			if o.Rule == d.Rule && bytes.Equal(o.Signal[:], x.ID[:]) {
+			if o.Rule == d.Rule && o.Signal == x.ID {
 				lead = x
 			}
 		}

@@ -168,7 +168,7 @@ func (r *reader) object(n ast.Node, what string, fields map[string]func(ast.Node
 		}
 		switch {
 		case read == nil:
-			r.fail(key.Token, what+" has no "+strconv.Quote(clip(key.Value))+suggest(key.Value, fields))
+			r.fail(key.Token, what+" has no "+strconv.Quote(clip(key.Value))+suggest(fields))
 		case seen[key.Value]:
 			r.fail(key.Token, strconv.Quote(clip(key.Value))+" is there twice")
 		default:
@@ -187,7 +187,7 @@ func (r *reader) object(n ast.Node, what string, fields map[string]func(ast.Node
 }
 
 // suggest names the keys that there are.
-func suggest(_ string, fields map[string]func(ast.Node)) string {
+func suggest(fields map[string]func(ast.Node)) string {
 	var names []string
 	for k := range fields {
 		names = append(names, k)
@@ -204,8 +204,13 @@ func clip(s string) string {
 }
 
 func tokenOf(n ast.Node) *token.Token {
-	if n == nil {
+	switch n := n.(type) {
+	case nil:
 		return nil
+	case *ast.MappingNode:
+		if len(n.Values) > 0 && !n.IsFlowStyle {
+			return n.Values[0].Key.GetToken()
+		}
 	}
 	return n.GetToken()
 }

@@ -1,0 +1,2 @@
+package main
+func writeReport(dir string, r *result) error { return nil }

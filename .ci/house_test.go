@@ -122,6 +122,10 @@ func TestDependencies(t *testing.T) {
 		"go.opentelemetry.io/otel":            "measures and traces, by the interface alone",
 		"github.com/cespare/xxhash/v2":        "of otel",
 		"github.com/sony/gobreaker/v2":        "a partner that is down is left alone for a moment",
+		"github.com/go-analyze/charts":        "the charts of a backtest's report, as SVG",
+		"github.com/go-analyze/bulk":          "of charts",
+		"github.com/golang/freetype":          "of charts: the width of text",
+		"golang.org/x/image":                  "of freetype",
 	}
 	for _, p := range packages(t) {
 		for _, d := range p.Deps {

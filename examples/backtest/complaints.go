@@ -26,8 +26,7 @@ const (
 // history reads the file, or makes one up.
 func (o *options) history(stderr io.Writer) (*history, error) {
 	if o.complaints == "" {
-		h := makeUp(o.seed, o.from, o.to)
-		h.split = o.split
+		h := makeUp(o)
 		h.arrange()
 		return h, nil
 	}
@@ -37,8 +36,7 @@ func (o *options) history(stderr io.Writer) (*history, error) {
 	}
 	defer f.Close()
 	b := bufio.NewReaderSize(f, 1<<16)
-	in := intake{options: o, stderr: stderr, h: &history{split: o.split, refused: map[string]int{}},
-		key: hashing.NewKey(), spelt: map[string]parsed{}, tokens: map[hashing.Token]number{}}
+	in := newIntake(o, stderr)
 	var r io.Reader = b
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(b)
@@ -71,6 +69,11 @@ type intake struct {
 	told   int
 }
 
+func newIntake(o *options, stderr io.Writer) *intake {
+	return &intake{options: o, stderr: stderr, h: &history{split: o.split, refused: map[string]int{}},
+		key: hashing.NewKey(), spelt: map[string]parsed{}, tokens: map[hashing.Token]number{}}
+}
+
 func (in *intake) read(r io.Reader) error {
 	b := bufio.NewReader(r)
 	if mark, _ := b.Peek(3); string(mark) == "\ufeff" {
@@ -92,13 +95,14 @@ func (in *intake) read(r io.Reader) error {
 			return errors.New("the file cannot be read to its end")
 		}
 		in.h.rows++
-		problem := "not a row of as many cells as the header"
-		line := 0
+		var line int
+		var problem string
 		if err == nil {
 			line, _ = c.FieldPos(0)
 			problem = in.row(record[at[0]], record[at[1]], record[at[2]])
 		} else {
-			line = malformed.StartLine
+			in.h.bad++
+			line, problem = malformed.StartLine, "not a row of as many cells as the header"
 		}
 		if problem == "" {
 			continue
@@ -156,7 +160,7 @@ func (in *intake) row(date, raw, area string) (problem string) {
 	code, err := strconv.ParseUint(strings.TrimSpace(area), 10, 16)
 	if err != nil {
 		in.h.bad++
-		return "consumer_area_code is not a number of at most 65535"
+		return "consumer_area_code is not a whole number below 2^16"
 	}
 	d := dayOf(t)
 	if in.from > 0 && d < in.from || in.to > 0 && d > in.to {

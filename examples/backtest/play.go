@@ -85,7 +85,6 @@ type played struct {
 	prevented map[string]int
 	alarms    map[string]int
 	resets    int
-	alone     [levels]map[number]day // when B by itself would have come to the level first
 }
 
 // play plays a history through the rules.
@@ -96,9 +95,6 @@ func play(ctx context.Context, h *history, rules *policy.Set) (*player, error) {
 	p := &player{h: h, rules: rules, store: abuse.NewMemory(), a: make(book, h.numbers), b: make(book, h.numbers),
 		account: make([]bool, h.numbers), signals: map[number]sent{}, held: map[number]step{}, sweep: newSweep()}
 	p.prevented, p.alarms = map[string]int{}, map[string]int{}
-	for l := range p.alone {
-		p.alone[l] = map[number]day{}
-	}
 	accounts := int64(0)
 	for i := range h.complaints {
 		if c := &h.complaints[i]; c.own && !p.account[c.number] {
@@ -174,7 +170,7 @@ func (p *player) day(ctx context.Context, today day, complaints []complaint) err
 		}
 	}
 	for _, n := range heardB {
-		p.byItself(n, today)
+		p.sweep.alone(p, n, today)
 	}
 	changed = tidy(append(changed, heardB...))
 	for _, n := range changed {
@@ -375,22 +371,4 @@ func lift(e abuse.Evidence, g abuse.Guard) abuse.Evidence {
 		}
 	}
 	return e
-}
-
-// byItself notes when B would have acted on nobody's word but its own: by the same rules,
-// with what A's table of points makes of B's own complaints in the place of A's signal.
-func (p *player) byItself(n number, today day) {
-	_, done := p.alone[hard][n]
-	a := p.b.assess(n, today)
-	if done || a.reports < leastReports {
-		return
-	}
-	e := abuse.Evidence{Account: account(n), Holdings: []abuse.Holding{p.h.holding(n)}, Own: p.b.own(n, today),
-		Sightings: []abuse.Sighting{{From: aloneB, Signal: a.signal(aloneB, signalID(p.now, 0), 1), Kinds: []hashing.Kind{hashing.Phone}, Places: []int{0}}}}
-	got := p.rules.Evaluate(e, p.now).Action
-	for l := range levels {
-		if _, done := p.alone[l][n]; !done && got >= leastOf[l] {
-			p.alone[l][n] = today
-		}
-	}
 }

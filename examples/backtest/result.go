@@ -19,7 +19,10 @@ type figures struct {
 	DayMost       int      `json:"actions_a_day_most"`
 	Undone        int      `json:"undone"` // taken back before their end
 	Lead          lead     `json:"lead"`
-	Alone         score    `json:"alone"` // what B would have come to by itself
+	// What B would have come to by itself, at the threshold of its own points at which its first actions
+	// are as precise. Zero: there is none.
+	AloneThreshold int   `json:"alone_threshold"`
+	Alone          score `json:"alone"`
 
 	perDay []int
 }
@@ -99,8 +102,12 @@ func (p *player) result() *result {
 		to.score = rate(p.actions[l], own, h.end)
 		to.RecallInForce = part(p.inForce[l], r.AtB)
 		to.Undone = p.undone[l]
-		to.Lead = compare(p.actions[l], p.alone[l])
-		to.Alone = rate(asActions(p.alone[l]), own, h.end)
+		if to.PrecisionFirst != nil {
+			if t, alone, ok := p.sweep.asPrecise(*to.PrecisionFirst, own, h.end); ok {
+				to.AloneThreshold, to.Alone = t, rate(alone, own, h.end)
+				to.Lead = compare(p.actions[l], alone)
+			}
+		}
 		to.perDay = make([]int, r.Days)
 		for _, a := range p.actions[l] {
 			to.perDay[a.day-h.first]++
@@ -147,7 +154,7 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 		line("  actions           %s on %s numbers; %s were taken back before their end", count(f.Actions), count(f.Numbers), count(f.Undone))
 		line("  precision         %s (first on each number %s; with 30 days after it %s)", rateText(f.Precision), rateText(f.PrecisionFirst), rateText(f.PrecisionComplete))
 		line("  recall            %s (while in force %s)", rateText(f.Recall), rateText(f.RecallInForce))
-		line("  B alone           precision %s, recall %s, on %s numbers", rateText(f.Alone.Precision), rateText(f.Alone.Recall), count(f.Alone.Numbers))
+		line("  B alone           precision %s, recall %s, on %s numbers, from %d points on", rateText(f.Alone.Precision), rateText(f.Alone.Recall), count(f.Alone.Numbers), f.AloneThreshold)
 		line("  days gained       median %s on %s numbers that B alone would have come to as well", daysText(f.Lead.Median), count(f.Lead.Both))
 		line("                    earlier on %s of these (median %s), later on %s; %s only with A, %s only alone", count(f.Lead.Earlier),
 			daysText(f.Lead.MedianGain), count(f.Lead.Later), count(f.Lead.OnlyShared), count(f.Lead.OnlyAlone))

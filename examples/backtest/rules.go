@@ -9,11 +9,10 @@ import (
 	"github.com/hueandcry/hueandcry/abuse/policy"
 )
 
-// The two services, and B as if it had nobody but itself.
+// The two services.
 const (
 	serviceA = "a.example"
 	serviceB = "b.example"
-	aloneB   = "alone.b.example"
 )
 
 //go:embed rules.yaml

@@ -69,7 +69,8 @@ func rate(actions []action, own [][]day, end day) (s score) {
 	return s
 }
 
-// lead is how much earlier B came to a level with A's signals than it would have by itself.
+// lead is how much earlier B came to a level with A's signals than it would have by itself, at a
+// threshold at which it is as precise by itself.
 type lead struct {
 	Both       int      `json:"both"`         // numbers on which it would have come to it too
 	OnlyShared int      `json:"only_shared"`  // on which it never would have
@@ -81,14 +82,20 @@ type lead struct {
 	days       []int    // of both, ascending
 }
 
-// compare sets first actions beside the days on which B by itself would have acted.
-func compare(actions []action, alone map[number]day) (l lead) {
+// firsts gives the first day of each number.
+func firsts(actions []action) map[number]day {
 	first := map[number]day{}
 	for _, a := range actions {
 		if d, ok := first[a.number]; !ok || a.day < d {
 			first[a.number] = a.day
 		}
 	}
+	return first
+}
+
+// compare sets first actions beside those of B by itself.
+func compare(shared, byItself []action) (l lead) {
+	first, alone := firsts(shared), firsts(byItself)
 	var gains []int
 	for n, d := range first {
 		own, ok := alone[n]
@@ -126,12 +133,4 @@ func median(sorted []int) *float64 {
 	}
 	m := float64(sorted[(n-1)/2]+sorted[n/2]) / 2
 	return &m
-}
-
-// asActions makes actions of the days on which B by itself would have acted.
-func asActions(alone map[number]day) (list []action) {
-	for n, d := range alone {
-		list = append(list, action{n, d})
-	}
-	return list
 }

@@ -8,18 +8,20 @@ const (
 	byCount    family = iota // complaints at A and B together in the last 30 days
 	byPartner                // the confidence of A's signal
 	byPoints                 // that and six for each of B's own days, as the shipped rules have it
-	families   = 3
+	byItself                 // what the table of points makes of B's own complaints, and six for each of its days
+	families   = 4
 	ownDayPart = 6
-	quietDays  = 14
+	quietDays  = 7
 )
 
-var familyNames = [families]string{"complaints in 30 days, both together", "confidence of A's signal alone", "confidence + 6 x own days"}
+var familyNames = [families]string{"complaints in 30 days, both together", "confidence of A's signal alone", "A's confidence + 6 x own days", "B alone: own points + 6 x own days"}
 
 // familyThresholds are those that are tried.
 var familyThresholds = [families][]int{
 	{3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50},
 	{25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90},
 	{36, 40, 44, 48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92, 96, 100, 110, 120},
+	{40, 44, 48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92, 96, 100, 110, 120},
 }
 
 // rise is a day on which a number had a higher score than ever before.
@@ -53,6 +55,28 @@ func (s *sweep) note(p *player, n number, today day) {
 	if own := p.b.own(n, today); own.Days > 0 && today-dayOf(own.Last) < quietDays {
 		s.add(byPoints, n, today, signal.said+ownDayPart*own.Days)
 	}
+}
+
+// alone takes what B makes of its own complaints alone. It has to be reported twice here too.
+func (s *sweep) alone(p *player, n number, today day) {
+	if a := p.b.assess(n, today); a.reports >= leastReports {
+		s.add(byItself, n, today, a.confidence+ownDayPart*p.b.own(n, today).Days)
+	}
+}
+
+// mostAlone is the highest score that B alone can come to.
+const mostAlone = 95 + ownDayPart*ownDaysCounted
+
+// asPrecise gives what B by itself would have done by the lowest threshold at which its first actions
+// are as precise; false where there is none.
+func (s *sweep) asPrecise(precision float64, own [][]day, end day) (threshold int, actions []action, ok bool) {
+	for t := familyThresholds[byItself][0]; t <= mostAlone; t++ {
+		actions := s.actions(byItself, t)
+		if got := rate(actions, own, end).PrecisionFirst; got != nil && *got >= precision {
+			return t, actions, true
+		}
+	}
+	return 0, nil, false
 }
 
 func (s *sweep) add(f family, n number, today day, score int) {

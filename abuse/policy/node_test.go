@@ -57,7 +57,7 @@ func (g grammar) bool(depth int) string {
 			join(g.bool(depth), compare, g.bool(depth)))
 	}
 	return g.pick(join(g.text(depth), "in ['spam', 'mail', 'phishing']"), join(g.int(depth), "in [1, 2, 3, 80]"),
-		join(g.int(depth), "in [1, "+g.fact(typeInt)+"]"), "size(signal.origin) > 3", // these are left to cel-go
+		join(g.int(depth), "in [1, "+g.fact(typeInt)+"]"), "(size(signal.origin) > 3)", // these are left to cel-go
 		join(g.fact(typeText)+".startsWith('m')"), "[1, 2].exists(x, x > "+g.fact(typeInt)+")")
 }
 

@@ -62,6 +62,7 @@ var broken = []struct{ old, by, at, says string }{
 	{"for: 7d", "for: !!str 7d", "12:10", "for must be text"},
 	{"name: sound", "name: \x00sound", "2", "UTF-8"},
 	{"name: sound", "name: \xff", "2", "UTF-8"},
+	{"name: sound", "name: \rsound", "2:7", "control"},
 	{"name: sound", "name: " + strings.Repeat("[", 200), "2:107", "nested"},
 	{"name: sound", "name: " + strings.Repeat("a", 20000), "2", "too long"},
 	{"name: sound", "name: sound\n# " + strings.Repeat("# a\n", 300000), "1:1", "1 MiB"},
@@ -144,6 +145,8 @@ func endless(n int) string {
 
 func TestBrokenFiles(t *testing.T) {
 	_, err := policy.Parse("sound.yaml", []byte(sound))
+	require.NoError(t, err)
+	_, err = policy.Parse("sound.yaml", []byte(strings.ReplaceAll(sound, "\n", "\r\n")))
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(broken), 50)
 	for i, b := range broken {

@@ -58,6 +58,9 @@ func (r *reader) fail(at *token.Token, problem string) {
 }
 
 func (r *reader) failAt(line, column int, problem string) {
+	if r.lines != nil {
+		line = min(line, len(r.lines))
+	}
 	if r.err == nil {
 		r.err = &Error{File: r.name, Line: max(line, 1), Column: max(column, 1), Problem: problem}
 	}
@@ -65,6 +68,7 @@ func (r *reader) failAt(line, column int, problem string) {
 
 // open parses the file and gives its one document; nil: it cannot be read.
 func (r *reader) open(data []byte) (top ast.Node) {
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if !r.sound(data) {
 		return nil
 	}
@@ -117,8 +121,8 @@ func (r *reader) sound(data []byte) bool {
 			depth = max(depth-1, 0)
 		}
 		switch {
-		case c == utf8.RuneError && n == 1 || c < ' ' && c != '\n' && c != '\t' && c != '\r':
-			r.failAt(line, column, "the file must be UTF-8 text")
+		case c == utf8.RuneError && n == 1 || c < ' ' && c != '\n' && c != '\t':
+			r.failAt(line, column, "the file must be UTF-8 text without control characters")
 		case depth > maxDepth:
 			r.failAt(line, column, "brackets are nested too deeply")
 		case column > maxLine && !json:

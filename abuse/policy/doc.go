@@ -74,7 +74,8 @@
 // supersede each other in a circle.
 //
 // A rule is met by a signal of its categories whose guards leave its step, and
-// for which its condition is true.
+// for which its condition is true. So nothing follows for an account without a
+// signal that can be read, whatever the service's own reports are.
 //
 // # Conditions
 //

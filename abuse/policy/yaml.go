@@ -273,8 +273,11 @@ type place struct {
 // block reads the text of a scalar as it stands in the file, line by line, so
 // that a place in it can be found again.
 func (r *reader) block(n ast.Node, what string) (string, place) {
-	text := r.text(n, what)
 	at := tokenOf(n)
+	if b, ok := n.(*ast.BoolNode); ok {
+		return strconv.FormatBool(b.Value), place{line: at.Position.Line, column: at.Position.Column}
+	}
+	text := r.text(n, what)
 	if r.err != nil || at == nil || at.Position == nil {
 		return text, place{line: 1, column: 1}
 	}

@@ -132,6 +132,10 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: size(signal.origin) > signal", "31", "undeclared"},
 	{"when: signal.confirmed", "when: [signal.confirmed]", "31:11", "text"},
 	{"    when: signal.confirmed\n", "", "28:9", "must have when"},
+	{"when: signal.confirmed", "when: 'signal.confirmed && signal.foo'", "31:38", "undeclared"},
+	{"when: signal.confirmed", "when: signal.confirmed\n      && signal.foo", "31:11", "undeclared"},
+	{"when: signal.confirmed", "when: >-\n      signal.confirmed\n\n        && signal.foo", "34:18", "undeclared"},
+	{"when: signal.confirmed", "when: |2 # so\n        true\n        && signal.foo", "33:18", "undeclared"},
 }
 
 // endless is n loops within each other.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -266,9 +267,19 @@ func TestShipped(t *testing.T) {
 	}
 }
 
-func TestEvaluateAllocates(t *testing.T) {
+// A set serves many goroutines.
+func TestManyGoroutines(t *testing.T) {
 	s := social(t, policy.Default())
-	e := one()
-	e.Sightings = append(e.Sightings, sighting(strong(2, "bank"), hashing.Phone, hashing.IMEI))
-	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { s.Evaluate(e, now) }), 4.0)
+	all := history(200)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for _, e := range all {
+				if d, o := s.Decide(e, now), s.Evaluate(e, now); d.Rule != o.Rule || !d.Until.Equal(o.Until) {
+					t.Error("Evaluate and Decide differ")
+				}
+			}
+		})
+	}
+	group.Wait()
 }

@@ -268,6 +268,7 @@ func (r *reader) yes(n ast.Node, what string) bool {
 type place struct {
 	line, column int   // where the text begins
 	indents      []int // of the lines of a block; nil: the text is on one line
+	vague        bool  // the text is not as it stands there: only where it begins is known
 }
 
 // block reads the text of a scalar as it stands in the file, line by line, so
@@ -296,12 +297,14 @@ func (r *reader) block(n ast.Node, what string) (string, place) {
 		if raw := strings.Join(rows, "\n"); strings.Join(strings.Fields(raw), "") == strings.Join(strings.Fields(text), "") {
 			return raw, p
 		}
-		p.indents = nil
+		p.indents, p.vague = nil, true
 		return text, p
 	}
 	if row := r.lines[min(p.line-1, len(r.lines)-1)]; p.column <= len(row) && (row[p.column-1] == '"' || row[p.column-1] == '\'') {
 		p.column++
 	}
+	row := r.lines[min(p.line, len(r.lines))-1]
+	p.vague = p.column > len(row) || !strings.HasPrefix(row[p.column-1:], text)
 	return text, p
 }
 
@@ -310,7 +313,7 @@ func (p place) at(line, column int) (int, int) {
 	switch {
 	case p.indents != nil && line < len(p.indents):
 		return p.line + line, p.indents[line] + column + 1
-	case p.indents == nil && line == 0:
+	case p.indents == nil && line == 0 && !p.vague:
 		return p.line, p.column + column
 	}
 	return p.line, p.column

@@ -152,6 +152,13 @@ func (b *lines) explanation(e *Explanation) {
 		}
 		b.line("holding ", strconv.Itoa(place), " ", h.Kind.String(), ": since ", since, ", verified ", h.Verified.String(), ", accounts ", accounts)
 	}
+	if o := &e.Own; *o != (Own{}) {
+		span := ""
+		if !o.First.IsZero() && !o.Last.IsZero() {
+			span = ", " + instant(o.First) + " to " + instant(o.Last)
+		}
+		b.line("own reports ", known(o.Reports), ", days ", known(o.Days), ", groups ", known(o.Groups), span)
+	}
 	for i := range e.Rules {
 		b.rule("rule ", &e.Rules[i])
 	}
@@ -246,6 +253,14 @@ func (l LeafValue) String() string {
 		s += " " + have + ", asked " + number(l.AtLeast)
 	}
 	return s + ": " + l.Value.String()
+}
+
+// known is a number of which 0 says that nobody knows it.
+func known(n int) string {
+	if n == 0 {
+		return "unknown"
+	}
+	return strconv.Itoa(n)
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -69,6 +69,9 @@ func (j *judge) holdingsOf(k hashing.Kind) []int {
 			j.room = append(j.room, p)
 		}
 	}
+	if start == len(j.room) {
+		return nil
+	}
 	return j.room[start:len(j.room):len(j.room)]
 }
 

@@ -80,7 +80,9 @@ func randomCondition(r *rand.Rand) string {
 	some := []string{"signal.confirmed", "signal.reviewed", "match.phone", "match.device", "match.corroborated", "match.phone_alone",
 		"signal.severity >= high", "signal.severity >= critical", fmt.Sprintf("signal.age <= duration('%dh')", 24*(1+r.IntN(30))),
 		fmt.Sprintf("signal.reports + account.signals >= %d", 5+r.IntN(50)), "(match.phone || signal.reviewed)",
-		fmt.Sprintf("signal.discounted >= %d", 50+r.IntN(50)), "signal.origin in ['messenger', 'bank']", "!(signal.hops > 1)"}
+		fmt.Sprintf("signal.discounted >= %d", 50+r.IntN(50)), "signal.origin in ['messenger', 'bank']", "!(signal.hops > 1)",
+		"signal.hops < 1", "1 > signal.hops", "80 <= signal.confidence", "signal.confidence > 79", "86 > signal.discounted",
+		fmt.Sprintf("signal.left > duration('%dh')", 24*(80+r.IntN(10)))}
 	for range 1 + r.IntN(4) {
 		parts = append(parts, some[r.IntN(len(some))])
 	}

@@ -39,6 +39,7 @@ var constants = map[string]int64{
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	options := []cel.EnvOption{
 		cel.ParserRecursionLimit(50), cel.ParserExpressionSizeLimit(MaxCondition), cel.DefaultUTCTimeZone(true),
+		cel.EnableMacroCallTracking(), // so that what a macro became can be written down again
 	}
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, celTypes[v.is]))

@@ -22,7 +22,6 @@ type scratch struct {
 	facts    facts
 	carriers []abuse.Carrier
 	rows     []row
-	words    []uint64
 }
 
 // keep is the most signals whose room is kept for the next evaluation.

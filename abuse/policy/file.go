@@ -60,7 +60,7 @@ func (c *compiler) read(name string, data []byte) (*file, *Error) {
 	var schema ast.Node
 	if m, ok := top.(*ast.MappingNode); ok {
 		for _, p := range m.Values {
-			if p.Key.String() == "schema" {
+			if key, ok := p.Key.(*ast.StringNode); ok && key.Value == "schema" {
 				schema = p.Value
 			}
 		}

@@ -24,13 +24,17 @@ type index struct {
 	flags  []flag
 }
 
+// maxBounds is the most numbers of one fact that are indexed: each costs a set of
+// rules.
+const maxBounds = 1024
+
 // bounds are the rules that ask for a fact to be at least, or at most, a number.
 type bounds struct {
 	fact fact
 	most bool    // at most
 	at   []int64 // ascending
 	// out[k] are the rules that are not met where k of the numbers are at most the
-	// fact (of most: below it); and the last but one where it is unknown.
+	// fact (of most: below it), and unknown where it is unknown.
 	out     [][]uint64
 	unknown []uint64
 }
@@ -89,19 +93,32 @@ func newIndex(rules []*rule) *index {
 			b := bounds{fact: f, most: most, unknown: make([]uint64, x.words)}
 			for _, l := range list {
 				b.at = append(b.at, l.at)
-				b.unknown[l.rule/64] |= 1 << (l.rule % 64)
 			}
 			slices.Sort(b.at)
-			b.at = slices.Compact(b.at)
-			for k := range len(b.at) + 1 {
-				out := make([]uint64, x.words)
-				for _, l := range list {
-					// k numbers are at most the fact: the others are not reached.
-					if p, _ := slices.BinarySearch(b.at, l.at); most == (p < k) {
-						out[l.rule/64] |= 1 << (l.rule % 64)
+			if b.at = slices.Compact(b.at); len(b.at) > maxBounds {
+				continue
+			}
+			with := make([][]int, len(b.at))
+			for _, l := range list {
+				p, _ := slices.BinarySearch(b.at, l.at)
+				with[p] = append(with[p], l.rule)
+				b.unknown[l.rule/64] |= 1 << (l.rule % 64)
+			}
+			// out[k+1] of most has what out[k] has, and of least the other way round.
+			b.out = make([][]uint64, len(b.at)+1)
+			last := make([]uint64, x.words)
+			for i := range b.out {
+				k, next := len(b.at)-i, len(b.at)-i-1
+				if most {
+					k, next = i, i
+				}
+				b.out[k] = last
+				if i < len(b.at) {
+					last = slices.Clone(last)
+					for _, n := range with[next] {
+						last[n/64] |= 1 << (n % 64)
 					}
 				}
-				b.out = append(b.out, out)
 			}
 			x.ranges = append(x.ranges, b)
 		}

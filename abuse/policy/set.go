@@ -166,9 +166,7 @@ func build(names []string, read func(string) ([]byte, error)) (*Set, error) {
 	if err := s.link(); err != nil {
 		return nil, err
 	}
-	if err := s.finish(); err != nil {
-		return nil, err
-	}
+	s.finish()
 	return s, nil
 }
 
@@ -236,7 +234,7 @@ func (s *Set) link() error {
 }
 
 // finish makes what decisions need.
-func (s *Set) finish() error {
+func (s *Set) finish() {
 	for _, r := range s.rules {
 		r.When = r.when.source
 		r.leafs = r.when.leaves(nil)
@@ -263,28 +261,13 @@ func (s *Set) finish() error {
 		s.background = slices.DeleteFunc(s.background, func(r *rule) bool { return len(r.over) > 0 })
 	}
 	s.index = newIndex(s.live)
-	return s.choose()
+	s.choose()
 }
 
 // choose makes what depends on the options.
-func (s *Set) choose() error {
+func (s *Set) choose() {
 	s.room = &sync.Pool{New: func() any { return &scratch{} }}
 	s.book = abuse.Book{Policy: s.policy(s.live), Background: cores(s.background), Hash: s.digest()}
-	p := *s.book.Policy
-	if p.Self == "" {
-		p.Self = "nobody" // valid, for the check of the others
-	}
-	if err := p.Validate(); err != nil {
-		return &Error{File: s.rules0(), Line: 1, Column: 1, Problem: "the policy is not in order"}
-	}
-	return nil
-}
-
-func (s *Set) rules0() string {
-	if len(s.rules) > 0 {
-		return s.rules[0].file
-	}
-	return ""
 }
 
 func cores(rules []*rule) []abuse.Rule {
@@ -357,7 +340,8 @@ func (s *Set) With(o Options) (*Set, error) {
 	if err := check.Validate(); err != nil {
 		return nil, err
 	}
-	return &t, t.choose()
+	t.choose()
+	return &t, nil
 }
 
 // Hash digests all that decisions and their explanations depend on beside the

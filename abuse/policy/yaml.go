@@ -58,6 +58,9 @@ func (r *reader) fail(at *token.Token, problem string) {
 }
 
 func (r *reader) failAt(line, column int, problem string) {
+	if r.lines != nil {
+		line = min(line, len(r.lines))
+	}
 	if r.err == nil {
 		r.err = &Error{File: r.name, Line: max(line, 1), Column: max(column, 1), Problem: problem}
 	}
@@ -65,6 +68,7 @@ func (r *reader) failAt(line, column int, problem string) {
 
 // open parses the file and gives its one document; nil: it cannot be read.
 func (r *reader) open(data []byte) (top ast.Node) {
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if !r.sound(data) {
 		return nil
 	}
@@ -117,8 +121,8 @@ func (r *reader) sound(data []byte) bool {
 			depth = max(depth-1, 0)
 		}
 		switch {
-		case c == utf8.RuneError && n == 1 || c < ' ' && c != '\n' && c != '\t' && c != '\r':
-			r.failAt(line, column, "the file must be UTF-8 text")
+		case c == utf8.RuneError && n == 1 || c < ' ' && c != '\n' && c != '\t':
+			r.failAt(line, column, "the file must be UTF-8 text without control characters")
 		case depth > maxDepth:
 			r.failAt(line, column, "brackets are nested too deeply")
 		case column > maxLine && !json:
@@ -264,13 +268,17 @@ func (r *reader) yes(n ast.Node, what string) bool {
 type place struct {
 	line, column int   // where the text begins
 	indents      []int // of the lines of a block; nil: the text is on one line
+	vague        bool  // the text is not as it stands there: only where it begins is known
 }
 
 // block reads the text of a scalar as it stands in the file, line by line, so
 // that a place in it can be found again.
 func (r *reader) block(n ast.Node, what string) (string, place) {
-	text := r.text(n, what)
 	at := tokenOf(n)
+	if b, ok := n.(*ast.BoolNode); ok {
+		return strconv.FormatBool(b.Value), place{line: at.Position.Line, column: at.Position.Column}
+	}
+	text := r.text(n, what)
 	if r.err != nil || at == nil || at.Position == nil {
 		return text, place{line: 1, column: 1}
 	}
@@ -289,12 +297,14 @@ func (r *reader) block(n ast.Node, what string) (string, place) {
 		if raw := strings.Join(rows, "\n"); strings.Join(strings.Fields(raw), "") == strings.Join(strings.Fields(text), "") {
 			return raw, p
 		}
-		p.indents = nil
+		p.indents, p.vague = nil, true
 		return text, p
 	}
 	if row := r.lines[min(p.line-1, len(r.lines)-1)]; p.column <= len(row) && (row[p.column-1] == '"' || row[p.column-1] == '\'') {
 		p.column++
 	}
+	row := r.lines[min(p.line, len(r.lines))-1]
+	p.vague = p.column > len(row) || !strings.HasPrefix(row[p.column-1:], text)
 	return text, p
 }
 
@@ -303,7 +313,7 @@ func (p place) at(line, column int) (int, int) {
 	switch {
 	case p.indents != nil && line < len(p.indents):
 		return p.line + line, p.indents[line] + column + 1
-	case p.indents == nil && line == 0:
+	case p.indents == nil && line == 0 && !p.vague:
 		return p.line, p.column + column
 	}
 	return p.line, p.column

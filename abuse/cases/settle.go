@@ -143,10 +143,7 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		if first == nil {
 			first = &dec
 		}
-		// What carries the step in force is not left out: it is new steps that are bounded.
-		rest := without(e, func(x *abuse.Sighting) bool {
-			return !s.carries(x) && slices.ContainsFunc(hits, func(h hit) bool { return h.leaves(x) })
-		})
+		rest := s.rest(e, hits)
 		if len(rest.Sightings) == len(e.Sightings) {
 			if s.current.Action >= abuse.Label {
 				return s.kept(dec), first, nil
@@ -155,6 +152,22 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		}
 		e = rest
 	}
+}
+
+// rest is the evidence without what met a bound. New steps are bounded and not the one in force:
+// what carries that is left out only where others carry as much.
+func (s *settling) rest(e abuse.Evidence, hits []hit) abuse.Evidence {
+	met := func(x *abuse.Sighting) bool {
+		return slices.ContainsFunc(hits, func(h hit) bool { return h.leaves(x) })
+	}
+	rest := without(e, met)
+	if len(rest.Sightings) == len(e.Sightings) || s.current.Action <= abuse.None {
+		return rest
+	}
+	if dec := s.desk.cfg.Decide(rest, s.now); acts(dec.Mode) && dec.Action >= s.current.Action {
+		return rest
+	}
+	return without(e, func(x *abuse.Sighting) bool { return met(x) && !s.carries(x) })
 }
 
 // carries says whether a sighting is of a signal that carries the step in force.

@@ -142,6 +142,11 @@ func (m *model) settled(account string, now time.Time, d abuse.Decision, inForce
 		require.LessOrEqual(t, live, action)
 		require.Greater(t, want.Action, before.action, "only what is harsher than before is bounded")
 		m.used(now, d)
+		own := m.unseen(account, now) // what the step in force rests on is not bounded again
+		own.Sightings = slices.DeleteFunc(own.Sightings, func(s abuse.Sighting) bool { return !slices.Contains(before.carriers, s.Signal.ID) })
+		if still := decide(own, now).Action; still >= before.action {
+			require.GreaterOrEqual(t, live, before.action)
+		}
 	} else {
 		require.Equal(t, action, live, "%s under %s", account, before.action)
 	}

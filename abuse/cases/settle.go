@@ -110,6 +110,8 @@ func (s *settling) bounded(e abuse.Evidence) (abuse.Decision, error) {
 // decision that met one, too, or nil.
 func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Decision, _ error) {
 	capped := false // one of the bounds was a cap
+	all, left := e, e
+	var met []hit // so far
 	for {
 		dec := s.desk.cfg.Decide(e, s.now)
 		s.endless(&dec)
@@ -143,31 +145,32 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		if first == nil {
 			first = &dec
 		}
-		rest := s.rest(e, hits)
-		if len(rest.Sightings) == len(e.Sightings) {
+		met = append(met, hits...)
+		rest := without(all, func(x *abuse.Sighting) bool { return leaves(met, x) })
+		if len(rest.Sightings) == len(left.Sightings) { // nothing more can be left out
 			if s.current.Action >= abuse.Label {
 				return s.kept(dec), first, nil
 			}
 			return s.soft(first, nil, capped), first, nil
 		}
-		e = rest
+		left, e = rest, s.rest(all, rest, met)
 	}
 }
 
 // rest is the evidence without what met a bound. New steps are bounded and not the one in force:
 // what carries that is left out only where others carry as much.
-func (s *settling) rest(e abuse.Evidence, hits []hit) abuse.Evidence {
-	met := func(x *abuse.Sighting) bool {
-		return slices.ContainsFunc(hits, func(h hit) bool { return h.leaves(x) })
-	}
-	rest := without(e, met)
-	if len(rest.Sightings) == len(e.Sightings) || s.current.Action <= abuse.None {
+func (s *settling) rest(all, rest abuse.Evidence, met []hit) abuse.Evidence {
+	if s.current.Action <= abuse.None {
 		return rest
 	}
 	if dec := s.desk.cfg.Decide(rest, s.now); acts(dec.Mode) && dec.Action >= s.current.Action {
 		return rest
 	}
-	return without(e, func(x *abuse.Sighting) bool { return met(x) && !s.carries(x) })
+	return without(all, func(x *abuse.Sighting) bool { return leaves(met, x) && !s.carries(x) })
+}
+
+func leaves(met []hit, x *abuse.Sighting) bool {
+	return slices.ContainsFunc(met, func(h hit) bool { return h.leaves(x) })
 }
 
 // carries says whether a sighting is of a signal that carries the step in force.

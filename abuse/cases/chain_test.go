@@ -112,6 +112,11 @@ func TestAppealInBetween(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [3]int64{0, 0, 1}, got)
 
+	// A second ruling, made while the signal was away, does not forget that it was looked at.
+	b.rule(gone, cases.Ruling{Action: abuse.None, Reviewer: "r. gomez"})
+	s.Revision = 3
+	require.Equal(t, abuse.None, b.settle(evidence("anna", s)).Action)
+
 	// Upheld: it stays when the signal goes, and when a person lifts it the origin hears.
 	first = b.settle(evidence("bert", strong(2, "messenger.example")))
 	upheld := b.rule(first, cases.Ruling{Action: abuse.Suspend, Until: first.Until, Reviewer: "h. okoye"})

@@ -258,7 +258,10 @@ func (h *history) run(events int) {
 
 // Bar 3 of issue 5.
 func TestHistories(t *testing.T) {
-	const histories = 1000
+	histories := 1000
+	if testing.Short() {
+		histories = 250
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	seen := map[string]int{}

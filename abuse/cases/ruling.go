@@ -51,7 +51,7 @@ func (r *Ruling) step() Step {
 func (r *Ruling) onto(dec *abuse.Decision) {
 	dec.Mode, dec.Action, dec.Scope, dec.Until, dec.Rule = abuse.Live, r.Action, r.Scope, r.Until, r.Rule
 	dec.Automated, dec.Reviewer = false, r.Reviewer
-	dec.Reason = "A person has ruled on this account: " + r.Action.String() + ". " + dec.Reason
+	dec.Reason = "A person has ruled on this account: " + r.Action.String() + ". Without that: " + dec.Reason
 }
 
 // Rule puts a person's decision in force, within the caller's transaction. It is about the account

@@ -43,7 +43,7 @@ const (
 // thresholdChart shows precision against recall for each family of thresholds, and the rules.
 func thresholdChart(r *result) (reportChart, error) {
 	c := reportChart{Title: "Precision and recall of thresholds",
-		Says: "Each line tries the thresholds of one score, with one action on each number. The dots are what the rules came to, re-arming included.",
+		Says: "Each line tries the thresholds of one score, with one action on each number. The squares are the first actions of the rules on each number.",
 		Head: []string{"score", "threshold", "actions", "precision", "recall"}}
 	var series [][]float64
 	var names []string
@@ -74,9 +74,9 @@ func thresholdChart(r *result) (reportChart, error) {
 		of   *figures
 	}{{"rules, hard", &r.HardFigures}, {"rules, soft", &r.SoftFigures}} {
 		dot := empty()
-		if l.of.Precision != nil && l.of.Recall != nil && at(*l.of.Recall) < curveSteps {
-			dot[at(*l.of.Recall)] = *l.of.Precision
-			c.Rows = append(c.Rows, []string{l.name, "", count(l.of.Actions), rateText(l.of.Precision), rateText(l.of.Recall)})
+		if l.of.PrecisionFirst != nil && l.of.Recall != nil && at(*l.of.Recall) < curveSteps {
+			dot[at(*l.of.Recall)] = *l.of.PrecisionFirst
+			c.Rows = append(c.Rows, []string{l.name, "", count(l.of.Numbers), rateText(l.of.PrecisionFirst), rateText(l.of.Recall)})
 		}
 		series, names = append(series, dot), append(names, l.name)
 	}
@@ -87,11 +87,15 @@ func thresholdChart(r *result) (reportChart, error) {
 	var err error
 	c.SVG, err = drawing(func(p *charts.Painter) error {
 		opt := charts.NewLineChartOptionWithData(series)
-		opt.XAxis.Labels, opt.XAxis.Title = labels, "recall"
+		opt.XAxis.Labels, opt.XAxis.Title, opt.XAxis.LabelCount = labels, "recall", curveSteps
+		opt.XAxis.LabelFontStyle.FontSize = 8
 		opt.YAxis[0].Title, opt.YAxis[0].Min, opt.YAxis[0].Max = "precision", charts.Ptr(0.0), charts.Ptr(1.0)
 		opt.YAxis[0].ValueFormatter = func(x float64) string { return fmt.Sprintf("%.1f", x) }
 		opt.Legend.SeriesNames = names
-		opt.Symbol.Shape = charts.SymbolCircle
+		opt.Symbol.Shape = charts.SymbolNone
+		for i := families; i < len(names); i++ {
+			opt.SeriesList[i].Symbol = charts.Symbol{Shape: charts.SymbolSquare, Size: 6}
+		}
 		return p.LineChart(opt)
 	})
 	return c, err
@@ -160,7 +164,8 @@ func leadChart(r *result) (reportChart, error) {
 
 func bars(series [][]float64, labels []string, what string, names []string) charts.BarChartOption {
 	opt := charts.NewBarChartOptionWithData(series)
-	opt.CategoryAxis.Labels = labels
+	opt.CategoryAxis.Labels, opt.CategoryAxis.LabelCount = labels, len(labels)
+	opt.CategoryAxis.LabelFontStyle.FontSize = 9
 	opt.ValueAxis[0].Title, opt.ValueAxis[0].Min = what, charts.Ptr(0.0)
 	opt.ValueFormatter = func(x float64) string { return strconv.Itoa(int(x)) }
 	opt.Legend.SeriesNames = names
@@ -170,7 +175,7 @@ func bars(series [][]float64, labels []string, what string, names []string) char
 // dailyChart shows actions a day, and the caps of the rules of each level.
 func dailyChart(r *result) (reportChart, error) {
 	c := reportChart{Title: "Actions a day, and the caps",
-		Says: "New actions of each day. A cap is of one rule; where a level has several, the line is their sum.",
+		Says: "New actions of each day, and how many of them the caps of the rules leave to one partner. A cap is of one rule; where a level has several, the line is their sum.",
 		Head: []string{"day", "hard", "soft"}}
 	labels := make([]string, r.Days)
 	series := [][]float64{make([]float64, r.Days), make([]float64, r.Days)}
@@ -186,9 +191,9 @@ func dailyChart(r *result) (reportChart, error) {
 		switch {
 		case x.Cap == 0 || x.Action < abuse.Limit:
 		case x.Action >= abuse.Suspend:
-			caps["cap of hard rules"] += x.Cap
+			caps["A's cap, hard rules"] += x.share()
 		default:
-			caps["cap of soft rules"] += x.Cap
+			caps["A's cap, soft rules"] += x.share()
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(caps)) {

@@ -30,8 +30,8 @@
 //
 // A file of complaints says nothing of the accounts at B. They are taken to have held their
 // number since before the history begins, verified and alone, which is where the rules go
-// furthest; the made-up history has recycled, unverified and shared numbers, and signals that
-// are withdrawn. A bound that has put A or a rule in background is lifted on the next morning, as
+// furthest. So what the guards about an account prevent shows in the made-up history alone, which
+// has recycled, unverified and shared numbers, and signals that are withdrawn. A bound that has put A or a rule in background is lifted on the next morning, as
 // if a person had looked.
 package main
 
@@ -43,6 +43,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -98,6 +99,7 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 		if err := writeReport(o.report, r); err != nil {
 			return err
 		}
+		fmt.Fprintln(stderr, "backtest: the report is "+filepath.Join(o.report, "report.html"))
 	}
 	return r.print(stdout, o.json)
 }

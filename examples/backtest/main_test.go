@@ -35,7 +35,7 @@ func TestJSON(t *testing.T) {
 func TestText(t *testing.T) {
 	code, stdout, _ := program("-seed", "2")
 	require.Equal(t, exitOK, code)
-	for _, words := range []string{"hard: suspend or harsher", "soft: limit or harsher", "days gained", "caps: suspend_sustained at most 50", "made milder by a guard"} {
+	for _, words := range []string{"hard: suspend or harsher", "soft: limit or harsher", "days gained", "caps: suspend_sustained at most 100, 50 by one partner", "made milder by a guard"} {
 		require.Contains(t, stdout, words)
 	}
 }
@@ -101,6 +101,7 @@ func TestBadRows(t *testing.T) {
 		require.Contains(t, stderr, words)
 	}
 	require.NotRegexp(t, regexp.MustCompile(`\d{5}`), stderr)
+	require.NotContains(t, stdout, line(1)[3:])
 	var r result
 	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
 	require.Equal(t, []int{45, 3, 2, 40}, []int{r.Rows, r.BadRows, total(r.Refused), r.Complaints})

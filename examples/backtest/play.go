@@ -43,6 +43,13 @@ type sent struct {
 	matched  bool
 }
 
+// partnerShare is how much of the caps one partner may use, and partnerDay how many new steps he
+// may carry in a day: the defaults of package cases.
+const (
+	partnerShare = 0.5
+	partnerDay   = 100
+)
+
 // step is what an account is under.
 type step struct {
 	action abuse.Action
@@ -105,6 +112,7 @@ func play(ctx context.Context, h *history, rules *policy.Set) (*player, error) {
 	var err error
 	p.desk, err = cases.New(cases.Config{
 		Decide: rules.Decide, Store: p.store, Clock: func() time.Time { return p.now },
+		Limits:   cases.Limits{PartnerShare: partnerShare, PartnerDay: partnerDay},
 		Accounts: func() int64 { return accounts },
 		RuleCap: func(id string) int64 {
 			info, _ := rules.Rule(id)

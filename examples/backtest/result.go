@@ -73,6 +73,9 @@ type ruleLine struct {
 	When   string       `json:"when"`
 }
 
+// share is what one partner may use of the rule's cap.
+func (r *ruleLine) share() int { return int(partnerShare * float64(r.Cap)) }
+
 // point is what one threshold comes to.
 type point struct {
 	threshold int
@@ -176,13 +179,13 @@ func (r *result) caps(hardOnly bool) string {
 	var parts []string
 	for _, x := range r.Rules {
 		if x.Cap > 0 && x.Action >= abuse.Limit && (x.Action >= abuse.Suspend) == hardOnly {
-			parts = append(parts, fmt.Sprintf("%s at most %d", x.ID, x.Cap))
+			parts = append(parts, fmt.Sprintf("%s at most %d, %d by one partner", x.ID, x.Cap, x.share()))
 		}
 	}
 	if parts == nil {
 		return ""
 	}
-	return "; caps: " + strings.Join(parts, ", ")
+	return "; caps: " + strings.Join(parts, "; ")
 }
 
 func total(m map[string]int) (n int) {

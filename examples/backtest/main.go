@@ -28,11 +28,15 @@
 // Beside them are printed the precision of the first action on each number alone, that of the
 // actions that have 30 days of history after them, and the recall while a step was in force.
 //
+// What came on the same day, and complaints whose number was refused, are in neither. Days gained are
+// those by which B would have been later by itself: by the table of points on its own complaints, at the
+// threshold at which its first actions are as precise as with A.
+//
 // A file of complaints says nothing of the accounts at B. They are taken to have held their
 // number since before the history begins, verified and alone, which is where the rules go
-// furthest. So what the guards about an account prevent shows in the made-up history alone, which
-// has recycled, unverified and shared numbers, and signals that are withdrawn. A bound that has put A or a rule in background is lifted on the next morning, as
-// if a person had looked.
+// furthest. So what the guards about an account prevent shows in the made-up history alone,
+// which has recycled, unverified and shared numbers, and signals that are withdrawn. A bound
+// that has put A or a rule in background is lifted on the next morning, as if a person had looked.
 package main
 
 import (

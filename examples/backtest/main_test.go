@@ -94,17 +94,21 @@ func TestBadRows(t *testing.T) {
 		row(0, "1 (900) 555-XXXX", 200),
 		row(0, "", 200),
 		"x\n",
-		row(0, line(3), 70_000))
+		row(0, line(3), 70_000),
+		first.String()+`,"`+line(4)+",200\n", // a quote that nobody closes
+		first.String()+","+strings.Repeat("9", 1<<17)+",200\n",
+		"\n",
+		first.String()+`,"(999) 212-3456",200`+"\r\n")
 	code, stdout, stderr := program("-complaints", file(t, rows...), "-json")
 	require.Equal(t, exitOK, code)
-	for _, words := range []string{"line 42: complaint_date", "line 43: number_raw is refused: masked", "line 44: number_raw is refused: empty", "line 45: not a row", "line 46: consumer_area_code"} {
+	for _, words := range []string{"line 42: complaint_date", "line 43: number_raw is refused: masked", "line 44: number_raw is refused: empty", "line 45: not a row", "line 46: consumer_area_code", "line 47: not a row", "line 48: not a row"} {
 		require.Contains(t, stderr, words)
 	}
 	require.NotRegexp(t, regexp.MustCompile(`\d{5}`), stderr)
 	require.NotContains(t, stdout, line(1)[3:])
 	var r result
 	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
-	require.Equal(t, []int{45, 3, 2, 40}, []int{r.Rows, r.BadRows, total(r.Refused), r.Complaints})
+	require.Equal(t, []int{48, 5, 2, 41}, []int{r.Rows, r.BadRows, total(r.Refused), r.Complaints})
 	require.Equal(t, 1, r.Actions)
 }
 

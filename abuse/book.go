@@ -14,7 +14,8 @@ type Tester interface {
 	// ones after them. Corroborated is what [LeafCorroborated] is for the rule.
 	Test(rule int, w *Weighed, corroborated Truth) (truth Truth, met int)
 	// Explain appends the leaves of the conditions with their values for a signal,
-	// and may fill in of the outcome what it knows: version, and what was missing.
+	// and may fill in of the outcome, whose other fields are there, what it knows:
+	// version, and what was missing.
 	Explain(rule int, w *Weighed, corroborated Truth, to []LeafValue, o *RuleOutcome) []LeafValue
 }
 

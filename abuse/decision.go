@@ -77,9 +77,9 @@ type RuleOutcome struct {
 	Signal uuid.UUID   `json:"signal"`      // the signal that came nearest to meeting it
 	By     uuid.UUID   `json:"by,omitzero"` // the one that corroborates it, if the rule asks for one
 	Leaves []LeafValue `json:"leaves"`      // for that signal
-	// Version is that of the rule, and Missing what its conditions asked for and
-	// nobody knows, such as "signal.reports", for that signal. Rules of a [Policy]
-	// have neither.
+	// Version is that of the rule, and Missing what the conditions of a rule whose Met
+	// is Unknown asked for and nobody knows, such as "signal.reports", for that
+	// signal. Rules of a [Policy] have neither.
 	Version int      `json:"version,omitempty"`
 	Missing []string `json:"missing,omitempty"`
 }

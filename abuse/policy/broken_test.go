@@ -69,6 +69,7 @@ var broken = []struct{ old, by, at, says string }{
 	{sound, "", "1:1", "document"},
 	{sound, sound + "---\n" + sound, "1:1", "document"},
 	{sound, "- a\n- b\n", "1", "schema"},
+	{"name: sound", "<<: {name: sound}", "2:1", "must be a word"},
 	// Keys and values.
 	{"schema: 1", "schema: 2", "1:9", "schema must be"},
 	{"schema: 1\n", "", "1:1", "schema: 1"},
@@ -132,6 +133,8 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: size(signal.origin) > signal", "31", "undeclared"},
 	{"when: signal.confirmed", "when: [signal.confirmed]", "31:11", "text"},
 	{"    when: signal.confirmed\n", "", "28:9", "must have when"},
+	{"when: signal.confirmed", "when: >\n      signal.confirmed // or not\n      && signal.reviewed", "31:11", "comment"},
+	{"when: signal.confirmed", "when: signal.confirmed // or not\n      && signal.reviewed", "31:11", "comment"},
 	{"when: signal.confirmed", "when: 'signal.confirmed && signal.foo'", "31:38", "undeclared"},
 	{"when: signal.confirmed", "when: signal.confirmed\n      && signal.foo", "31:11", "undeclared"},
 	{"when: signal.confirmed", "when: >-\n      signal.confirmed\n\n        && signal.foo", "34:18", "undeclared"},

@@ -107,7 +107,7 @@ func (t *tester) Explain(i int, w *abuse.Weighed, corroborated abuse.Truth, to [
 				v.Fact += ", "
 			}
 			v.Fact += f.factText(x)
-			if v.Value == abuse.Unknown && !f.has(x) && !slices.Contains(o.Missing, variables[x].name) {
+			if o.Met == abuse.Unknown && v.Value == abuse.Unknown && !f.has(x) && !slices.Contains(o.Missing, variables[x].name) {
 				o.Missing = append(o.Missing, variables[x].name)
 			}
 		}

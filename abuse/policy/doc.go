@@ -57,7 +57,7 @@
 // rule speaks.
 //
 // Where a condition has a colon or a hash in it, YAML wants it quoted, or as a block
-// below "when: |" or "when: >".
+// below "when: |" or "when: >". Comments of CEL stand only in a block below |.
 //
 // A file has at most 1 MiB, a condition 4096 bytes, and a set 10,000 rules. Keys
 // that are not known, anchors and aliases are errors. Every error is an [*Error]

@@ -64,7 +64,7 @@ type Info struct {
 	Expires    time.Time        `json:"expires,omitzero"`     // from then on the rule is not tried; zero: never
 	DailyCap   int              `json:"daily_cap,omitempty"`  // decisions a day (UTC); zero: no cap. Package cases keeps to it
 	Categories []abuse.Category `json:"categories,omitempty"` // empty: all
-	When       string           `json:"when"`                 // the condition
+	When       string           `json:"when"`                 // the condition, as CEL writes it
 	Action     abuse.Action     `json:"action"`
 	For        time.Duration    `json:"for"` // in nanoseconds, a second to abuse.MaxDuration
 	Scope      abuse.Scope      `json:"scope"`

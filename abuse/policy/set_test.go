@@ -129,6 +129,18 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
+// Nothing is missing where it would change nothing.
+func TestMissing(t *testing.T) {
+	e := one()
+	e.Sightings[0].Signal.Reports = 0
+	d := parse(t, rule("r", "live", "label", "signal.reports >= 2 && signal.hops > 0", "")).Decide(e, now)
+	require.Equal(t, abuse.No, d.Explanation.Rules[0].Met)
+	require.Empty(t, d.Explanation.Rules[0].Missing)
+	// A comment in a block hides nothing but itself.
+	s := parse(t, "- id: r\n  version: 1\n  status: live\n  action: label\n  for: 1h\n  when: |\n    signal.confirmed // as it is\n    && signal.hops > 0\n")
+	require.Equal(t, "none", s.Evaluate(one(), now).Rule)
+}
+
 // Where a rule is met without corroboration as well, it does not lean on it: the
 // second signal is not carried, and does not end the step.
 func TestLeaning(t *testing.T) {

@@ -35,7 +35,10 @@ type Error struct {
 
 // Error gives file, line, column and problem, as in "policy: spam.yaml:12:7: ...".
 func (e *Error) Error() string {
-	if e.Line == 0 {
+	switch {
+	case e.File == "":
+		return "policy: " + e.Problem
+	case e.Line == 0:
 		return "policy: " + e.File + ": " + e.Problem
 	}
 	return fmt.Sprintf("policy: %s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
@@ -283,6 +286,11 @@ func (r *reader) block(n ast.Node, what string) (string, place) {
 		return text, place{line: 1, column: 1}
 	}
 	p := place{line: at.Position.Line, column: at.Position.Column}
+	if at.Type != token.LiteralType && strings.Contains(text, "//") {
+		// YAML makes one line of several, and all that follows a part of the comment.
+		r.fail(at, what+" may have a comment only in a block below |")
+		return text, p
+	}
 	if _, ok := n.(*ast.LiteralNode); ok {
 		p.line++
 		var rows []string

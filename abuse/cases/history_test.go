@@ -293,13 +293,20 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// The same on a database, of which other histories take no notice.
-func TestHistoriesSQLite(t *testing.T) {
-	r := random(t)
-	for range 10 {
-		store, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
-		require.NoError(t, err)
-		newHistory(t, r, false, func(c *cases.Config) { c.Store = store }).run(40)
-		require.NoError(t, store.Close())
+// The same on databases.
+func TestHistoriesInDatabases(t *testing.T) {
+	for name, address := range map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "store.db") },
+		"postgres": abusetest.Postgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := random(t)
+			for range 5 {
+				store, err := sqlstore.Open(t.Context(), address(t))
+				require.NoError(t, err)
+				newHistory(t, r, false, func(c *cases.Config) { c.Store = store }).run(40)
+				require.NoError(t, store.Close())
+			}
+		})
 	}
 }

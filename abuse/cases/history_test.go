@@ -263,8 +263,7 @@ func TestHistories(t *testing.T) {
 	if testing.Short() {
 		histories = 250
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seed(t)
 	seen := map[string]int{}
 	for i := range histories {
 		store := abusetest.Faulty(abuse.NewMemory(), func(op string, n int) abusetest.Fault {

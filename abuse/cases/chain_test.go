@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/abuse/abusetest"
 	"github.com/hueandcry/hueandcry/abuse/cases"
 	"github.com/hueandcry/hueandcry/abuse/sqlstore"
 )
@@ -138,7 +139,12 @@ func TestAppealInBetween(t *testing.T) {
 
 // Several desks on one database: together they do not pass a cap.
 func TestConcurrent(t *testing.T) {
-	store, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+	t.Run("sqlite", func(t *testing.T) { concurrent(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db")) })
+	t.Run("postgres", func(t *testing.T) { concurrent(t, abusetest.Postgres(t)) })
+}
+
+func concurrent(t *testing.T, address string) {
+	store, err := sqlstore.Open(t.Context(), address)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
 	const desks, each, limit = 4, 20, 11

@@ -164,7 +164,7 @@ func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (s
 }
 
 // Forget takes out all that is in force about an account that has been deleted, without an undo:
-// there is nobody left to undo anything for. Counts stay.
+// there is nobody left to undo anything for. Counts stay. Call it where Remove of package watch is called.
 func (d *Desk) Forget(w abuse.Writer, account string) error {
 	was, err := loadHeld(w, account)
 	if err != nil {

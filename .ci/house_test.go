@@ -122,6 +122,17 @@ func TestDependencies(t *testing.T) {
 		"go.opentelemetry.io/otel":            "measures and traces, by the interface alone",
 		"github.com/cespare/xxhash/v2":        "of otel",
 		"github.com/sony/gobreaker/v2":        "a partner that is down is left alone for a moment",
+		"github.com/go-analyze/charts":        "the charts of a backtest's report, as SVG",
+		"github.com/go-analyze/bulk":          "of charts",
+		"github.com/golang/freetype":          "of charts: the width of text",
+		"golang.org/x/image":                  "of freetype",
+		"cel.dev/cel-go":                      "the language of conditions in rules files: parsed, type-checked and priced, and evaluated where it is unusual",
+		"cel.dev/expr":                        "of cel-go",
+		"github.com/antlr4-go/antlr/v4":       "of cel-go",
+		"golang.org/x/exp":                    "of cel-go",
+		"google.golang.org/genproto":          "of cel-go",
+		"go.yaml.in/yaml/v3":                  "of cel-go",
+		"github.com/goccy/go-yaml":            "rules files in YAML and JSON, with the place of every word in them",
 	}
 	for _, p := range packages(t) {
 		for _, d := range p.Deps {
@@ -138,6 +149,10 @@ func TestDependencies(t *testing.T) {
 			database := strings.HasPrefix(d, "modernc.org/") || strings.HasPrefix(d, "github.com/jackc/")
 			if database && p.ImportPath != module+"/abuse/sqlstore" && !strings.HasPrefix(p.ImportPath, module+"/examples/") {
 				t.Errorf("%s needs %s: databases are known to abuse/sqlstore alone, and to whole programs", p.ImportPath, d)
+			}
+			language := strings.HasPrefix(d, "cel.dev/") || strings.HasPrefix(d, "github.com/goccy/")
+			if language && p.ImportPath != module+"/abuse/policy" && !strings.HasPrefix(p.ImportPath, module+"/examples/") {
+				t.Errorf("%s needs %s: the language of rules is known to abuse/policy alone, and to whole programs", p.ImportPath, d)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package abuse
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -27,24 +26,29 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 	if err := policy.Validate(); err != nil {
 		panic("abuse: Decide with an invalid policy: " + err.Error())
 	}
-	now = now.UTC().Round(0)
-	weighed, unreadable := gather(evidence.Sightings)
-	unreadable += max(evidence.Unreadable, 0)
-	j := judge{policy: &policy, now: now, holdings: tidyHoldings(evidence.Holdings)}
-	for i := range weighed {
-		j.weigh(&weighed[i])
-	}
+	return decide(&evidence, &Book{Policy: &policy, Hash: policy.Hash()}, now)
+}
+
+func decide(evidence *Evidence, book *Book, now time.Time) Decision {
+	var g Weighing
+	g.weigh(evidence, book.Policy, now, true)
+	now, weighed, j := g.judge.now, g.weighed, &g.judge
 
 	d := Decision{
-		Account: evidence.Account, Action: None, Scope: ScopeAccount, Mode: policy.Mode, Automated: true,
-		At: now, Rule: ruleNone, PolicyHash: policy.Hash(),
-		Explanation: Explanation{Signals: weighed, Holdings: j.holdings, Unreadable: unreadable, Own: tidyOwn(evidence.Own)},
+		Account: evidence.Account, Action: None, Scope: ScopeAccount, Mode: book.Policy.Mode, Automated: true,
+		At: now, Rule: ruleNone, PolicyHash: book.Hash,
+		Explanation: Explanation{Signals: weighed, Holdings: j.holdings, Unreadable: g.unreadable, Own: g.own},
 	}
 	d.ID = decisionID(&d)
 
-	t := trial{judge: &j, weighed: weighed}
-	rule := t.run(&policy)
+	t := trial{judge: j, weighed: weighed, book: book}
+	if book.Tester != nil {
+		book.Tester.Begin(&g)
+	}
+	t.background()
+	rule := t.run(book.Policy)
 	d.Explanation.Rules = t.outcomes
+	d.Explanation.Background = t.silent
 	var matched kindSet
 	for i := range weighed {
 		matched |= weighed[i].kinds
@@ -57,101 +61,17 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 		}
 	} else {
 		d.Action, d.Scope, d.Rule = rule.Action, rule.Scope, rule.ID
-		d.Until = t.end(rule, now)
-		d.Signals = t.carried(rule)
+		d.Until = g.Until(rule.For, t.carriers)
+		d.Signals = t.carried()
 	}
 	slices.SortFunc(d.Signals, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	d.Signals = slices.Compact(d.Signals)
 	d.Explanation.Unknown = unknowns(&d.Explanation)
 
-	w := writer{judge: &j, decision: &d, rule: rule, carriers: t.carriers, text: make([]byte, 0, 512)}
+	w := writer{judge: j, book: book, decision: &d, rule: rule, carriers: t.carriers, text: make([]byte, 0, 512)}
 	w.lead = w.strongest()
 	d.Reason, d.Undo = w.reason(), w.undo()
 	return d
-}
-
-// gather copies the sightings into one order, each once, and leaves out what is
-// not in order (it is counted) and what a higher revision replaces.
-func gather(sightings []Sighting) (weighed []Weighed, unreadable int) {
-	if len(sightings) == 0 {
-		return nil, 0
-	}
-	weighed = make([]Weighed, 0, len(sightings))
-	forms := make([]byte, 0, 128*len(sightings))
-	for _, s := range sightings {
-		kinds := kindsOf(s.Kinds)
-		if s.Signal.Validate() != nil || s.Signal.sender() != s.From || kinds == 0 {
-			unreadable++
-			continue
-		}
-		start := len(forms)
-		forms = s.Signal.append(forms)
-		s.Kinds = kinds.list()
-		s.Places = tidyPlaces(s.Places)
-		weighed = append(weighed, Weighed{Sighting: s, kinds: kinds, form: forms[start:len(forms):len(forms)]})
-	}
-	slices.SortFunc(weighed, func(a, b Weighed) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), bytes.Compare(a.Signal.ID[:], b.Signal.ID[:]),
-			cmp.Compare(b.Signal.Revision, a.Signal.Revision), bytes.Compare(a.form, b.form), cmp.Compare(a.kinds, b.kinds),
-			slices.Compare(a.Places, b.Places))
-	})
-	kept := weighed[:0]
-	for _, w := range weighed {
-		if n := len(kept); n > 0 {
-			last := &kept[n-1]
-			if last.From == w.From && last.Signal.ID == w.Signal.ID &&
-				(last.Signal.Revision > w.Signal.Revision || last.kinds == w.kinds && bytes.Equal(last.form, w.form) && slices.Equal(last.Places, w.Places)) {
-				continue
-			}
-		}
-		kept = append(kept, w)
-	}
-	return kept, unreadable
-}
-
-// tidyHoldings copies the holdings. What makes no sense is unknown.
-func tidyHoldings(holdings []Holding) []Holding {
-	if len(holdings) == 0 {
-		return nil
-	}
-	tidy := make([]Holding, len(holdings))
-	for i, h := range holdings {
-		if !h.Kind.Valid() {
-			continue // the zero Holding: its place is not another's
-		}
-		h.Since = h.Since.UTC().Round(0)
-		if y := h.Since.Year(); y < 1 || y > 9999 {
-			h.Since = time.Time{}
-		}
-		if h.Verified > No {
-			h.Verified = Unknown
-		}
-		h.Accounts = max(h.Accounts, 0)
-		tidy[i] = h
-	}
-	return tidy
-}
-
-// tidyOwn takes the word of the service itself, but for what makes no sense.
-func tidyOwn(o Own) Own {
-	o.Reports, o.Days, o.Groups = max(o.Reports, 0), max(o.Days, 0), max(o.Groups, 0)
-	for _, t := range []*time.Time{&o.First, &o.Last} {
-		*t = t.UTC().Round(0)
-		if y := t.Year(); y < 1 || y > 9999 {
-			*t = time.Time{}
-		}
-	}
-	return o
-}
-
-// tidyPlaces copies places into one order, each once.
-func tidyPlaces(places []int) []int {
-	if len(places) == 0 {
-		return nil
-	}
-	tidy := slices.Clone(places)
-	slices.Sort(tidy)
-	return slices.Compact(tidy)
 }
 
 // decisionID makes a UUID of version 8 from all that the decision depends on.
@@ -202,8 +122,11 @@ func decisionID(d *Decision) (id uuid.UUID) {
 type trial struct {
 	judge    *judge
 	weighed  []Weighed
+	book     *Book
 	outcomes []RuleOutcome
-	carriers []int // the signals that met the winning rule
+	silent   []RuleOutcome
+	carriers []Carrier   // the signals that met the winning rule
+	room     []LeafValue // for the leaves of all rules
 }
 
 // run gives the first rule that a signal meets, or nil.
@@ -215,36 +138,63 @@ func (t *trial) run(p *Policy) *Rule {
 	for i := range p.Rules {
 		leaves += 2 + len(p.Rules[i].When)
 	}
-	room := make([]LeafValue, 0, leaves)
+	if t.book.Tester != nil {
+		leaves += 4 * min(len(p.Rules), 16) // as many as most conditions have
+	}
+	t.room = make([]LeafValue, 0, leaves)
 	t.outcomes = make([]RuleOutcome, 0, len(p.Rules))
 	for i := range p.Rules {
-		r := &p.Rules[i]
-		if r.asks(LeafCorroborated) {
-			t.judge.corroborate(r, t.weighed)
-		}
-		best, bestTruth, bestMet := 0, No, -1
-		for n := range t.weighed {
-			truth, met := r.try(&t.weighed[n])
-			if truth == Yes {
-				t.carriers = append(t.carriers, n)
-			}
-			if truth.rank() > bestTruth.rank() || truth == bestTruth && met > bestMet {
-				best, bestTruth, bestMet = n, truth, met
-			}
-		}
-		start := len(room)
-		room = r.leaves(&t.weighed[best], room)
-		outcome := RuleOutcome{Rule: r.ID, Action: r.Action, Met: bestTruth,
-			Signal: t.weighed[best].Signal.ID, Leaves: room[start:len(room):len(room)]}
-		if w := &t.weighed[best]; r.asks(LeafCorroborated) && w.corroborated == Yes {
-			outcome.By = t.weighed[w.by].Signal.ID
-		}
+		outcome := t.try(i, &p.Rules[i])
 		t.outcomes = append(t.outcomes, outcome)
-		if bestTruth == Yes {
-			return r
+		if outcome.Met == Yes {
+			return &p.Rules[i]
 		}
 	}
 	return nil
+}
+
+// background tries the rules that do not act.
+func (t *trial) background() {
+	if len(t.weighed) == 0 || len(t.book.Background) == 0 {
+		return
+	}
+	t.silent = make([]RuleOutcome, 0, len(t.book.Background))
+	for i := range t.book.Background {
+		t.silent = append(t.silent, t.try(len(t.book.Policy.Rules)+i, &t.book.Background[i]))
+	}
+}
+
+// try tries one rule on all signals. Those that meet it become the carriers.
+func (t *trial) try(i int, r *Rule) RuleOutcome {
+	asks := r.asks(LeafCorroborated)
+	if asks {
+		t.judge.corroborate(r, t.weighed)
+	}
+	t.carriers = t.carriers[:0]
+	best, bestTruth, bestMet := 0, No, -1
+	for n := range t.weighed {
+		w := &t.weighed[n]
+		truth, met := t.book.try(i, r, w)
+		if truth == Yes {
+			by := -1
+			if asks && t.book.leans(i, r, w) {
+				by = w.by
+			}
+			t.carriers = append(t.carriers, Carrier{Signal: n, By: by})
+		}
+		if truth.rank() > bestTruth.rank() || truth == bestTruth && met > bestMet {
+			best, bestTruth, bestMet = n, truth, met
+		}
+	}
+	w := &t.weighed[best]
+	outcome := RuleOutcome{Rule: r.ID, Action: r.Action, Met: bestTruth, Signal: w.Signal.ID}
+	if asks && w.corroborated == Yes {
+		outcome.By = t.weighed[w.by].Signal.ID
+	}
+	start := len(t.room)
+	t.room = t.book.leaves(i, r, w, t.room, &outcome)
+	outcome.Leaves = t.room[start:len(t.room):len(t.room)]
+	return outcome
 }
 
 // try says whether a signal meets the rule, and how many leaves it meets.
@@ -321,35 +271,13 @@ func (r *Rule) asks(l Leaf) bool {
 	return slices.ContainsFunc(r.When, func(c Condition) bool { return c.Leaf == l })
 }
 
-// end is when the step ends: after the rule's time, and not later than the signals
-// that carry it say anything.
-func (t *trial) end(r *Rule, now time.Time) time.Time {
-	var last time.Time
-	for _, n := range t.carriers {
-		w := &t.weighed[n]
-		until := w.Signal.ValidUntil
-		if r.asks(LeafCorroborated) {
-			if by := t.weighed[w.by].Signal.ValidUntil; by.Before(until) {
-				until = by
-			}
-		}
-		if until.After(last) {
-			last = until
-		}
-	}
-	if until := now.Add(r.For); until.Before(last) {
-		return until
-	}
-	return last.UTC()
-}
-
 // carried lists the signals that the rule rests on.
-func (t *trial) carried(r *Rule) []uuid.UUID {
+func (t *trial) carried() []uuid.UUID {
 	ids := make([]uuid.UUID, 0, 2*len(t.carriers))
-	for _, n := range t.carriers {
-		ids = append(ids, t.weighed[n].Signal.ID)
-		if r.asks(LeafCorroborated) {
-			ids = append(ids, t.weighed[t.weighed[n].by].Signal.ID)
+	for _, c := range t.carriers {
+		ids = append(ids, t.weighed[c.Signal].Signal.ID)
+		if c.By >= 0 {
+			ids = append(ids, t.weighed[c.By].Signal.ID)
 		}
 	}
 	return ids

@@ -63,6 +63,7 @@ type Explanation struct {
 	Signals    []Weighed     `json:"signals"`              // by partner and id
 	Holdings   []Holding     `json:"holdings"`             // as used, each at its place
 	Rules      []RuleOutcome `json:"rules"`                // those that were tried, in order
+	Background []RuleOutcome `json:"background,omitempty"` // those that were tried and do not act
 	Unknown    []string      `json:"unknown,omitempty"`    // what was not known, such as "phone since"
 	Unreadable int           `json:"unreadable,omitempty"` // signals that could not be read
 	Own        Own           `json:"own,omitzero"`         // reports that the service has had itself
@@ -72,10 +73,15 @@ type Explanation struct {
 type RuleOutcome struct {
 	Rule   string      `json:"rule"`
 	Action Action      `json:"action"`
-	Met    Truth       `json:"met"`         // Yes for the last at most
+	Met    Truth       `json:"met"`         // of those that act, Yes for the last at most
 	Signal uuid.UUID   `json:"signal"`      // the signal that came nearest to meeting it
 	By     uuid.UUID   `json:"by,omitzero"` // the one that corroborates it, if the rule asks for one
 	Leaves []LeafValue `json:"leaves"`      // for that signal
+	// Version is that of the rule, and Missing what the conditions of a rule whose Met
+	// is Unknown asked for and nobody knows, such as "signal.reports", for that
+	// signal. Rules of a [Policy] have neither.
+	Version int      `json:"version,omitempty"`
+	Missing []string `json:"missing,omitempty"`
 }
 
 // LeafValue is one condition of a rule and what it came to.
@@ -84,6 +90,9 @@ type LeafValue struct {
 	Have    int   `json:"have,omitempty"`     // of a measured leaf; for a step, the cap
 	AtLeast int   `json:"at_least,omitempty"` // what the rule asks; for a step, its own
 	Value   Truth `json:"value"`
+	// Of a [LeafExpression]: what is asked, as the rule has it, and the facts in it.
+	Text string `json:"text,omitempty"`
+	Fact string `json:"fact,omitempty"` // such as "signal.confidence = 92"
 }
 
 // MarshalJSON gives an object whose text depends on nothing but the decision.
@@ -143,21 +152,41 @@ func (b *lines) explanation(e *Explanation) {
 		}
 		b.line("holding ", strconv.Itoa(place), " ", h.Kind.String(), ": since ", since, ", verified ", h.Verified.String(), ", accounts ", accounts)
 	}
-	for _, r := range e.Rules {
-		by := ""
-		if r.By != (uuid.UUID{}) {
-			by = ", corroborated by " + r.By.String()
+	if o := &e.Own; *o != (Own{}) {
+		span := ""
+		if !o.First.IsZero() && !o.Last.IsZero() {
+			span = ", " + instant(o.First) + " to " + instant(o.Last)
 		}
-		b.line("rule ", r.Rule, " (", r.Action.String(), "): ", r.Met.String(), ", nearest signal ", r.Signal.String(), by)
-		for _, l := range r.Leaves {
-			b.line("  ", l.String())
-		}
+		b.line("own reports ", known(o.Reports), ", days ", known(o.Days), ", groups ", known(o.Groups), span)
+	}
+	for i := range e.Rules {
+		b.rule("rule ", &e.Rules[i])
+	}
+	for i := range e.Background {
+		b.rule("background rule ", &e.Background[i])
 	}
 	for _, u := range e.Unknown {
 		b.line("unknown: ", u)
 	}
 	if e.Unreadable > 0 {
 		b.line("unreadable signals: ", strconv.Itoa(e.Unreadable))
+	}
+}
+
+func (b *lines) rule(what string, r *RuleOutcome) {
+	version, by := "", ""
+	if r.Version > 0 {
+		version = " version " + strconv.Itoa(r.Version)
+	}
+	if r.By != (uuid.UUID{}) {
+		by = ", corroborated by " + r.By.String()
+	}
+	b.line(what, r.Rule, version, " (", r.Action.String(), "): ", r.Met.String(), ", nearest signal ", r.Signal.String(), by)
+	for _, l := range r.Leaves {
+		b.line("  ", l.String())
+	}
+	for _, m := range r.Missing {
+		b.line("  missing: ", m)
 	}
 }
 
@@ -204,6 +233,12 @@ func at(places []int) string {
 func (l LeafValue) String() string {
 	number := strconv.Itoa
 	switch l.Leaf {
+	case LeafExpression:
+		fact := ""
+		if l.Fact != "" {
+			fact = " (" + l.Fact + ")"
+		}
+		return l.Text + fact + ": " + l.Value.String()
 	case LeafStep:
 		number = func(n int) string { return Action(n).String() }
 	case LeafSeverity:
@@ -218,6 +253,14 @@ func (l LeafValue) String() string {
 		s += " " + have + ", asked " + number(l.AtLeast)
 	}
 	return s + ": " + l.Value.String()
+}
+
+// known is a number of which 0 says that nobody knows it.
+func known(n int) string {
+	if n == 0 {
+		return "unknown"
+	}
+	return strconv.Itoa(n)
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

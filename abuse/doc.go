@@ -104,6 +104,9 @@
 // since before the reports. Identifiers that a household shares are no two
 // witnesses: on the word of one origin its accounts are suspended at most.
 //
+// Rules that are data, with conditions in a language, are in package policy: it
+// tests the conditions, and [DecideBook] does the rest with the same guards.
+//
 // # Reasons
 //
 // A reason names what kept the step from being harsher only where a harsher rule

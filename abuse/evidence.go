@@ -133,11 +133,14 @@ func kindsOf(kinds []hashing.Kind) (set kindSet) {
 func (set kindSet) has(k hashing.Kind) bool { return set&(1<<k) != 0 }
 
 func (set kindSet) list() []hashing.Kind {
-	kinds := make([]hashing.Kind, 0, bits.OnesCount32(uint32(set)))
+	return set.append(make([]hashing.Kind, 0, bits.OnesCount32(uint32(set))))
+}
+
+func (set kindSet) append(to []hashing.Kind) []hashing.Kind {
 	for k := hashing.Kind(1); k < 32; k++ {
 		if set.has(k) {
-			kinds = append(kinds, k)
+			to = append(to, k)
 		}
 	}
-	return kinds
+	return to
 }

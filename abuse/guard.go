@@ -73,6 +73,7 @@ type Weighed struct {
 	// being tried has it.
 	corroborated Truth
 	by           int
+	start, end   int // of the signals of the same partner
 }
 
 // judge is what the guards need to know.
@@ -81,6 +82,7 @@ type judge struct {
 	now      time.Time
 	holdings []Holding
 	lifted   lifts
+	room     []int // for places
 }
 
 // lifts are guards that are to let a signal pass, by the kinds that they are

@@ -56,7 +56,7 @@ func (w *writer) harsherWithout(causes []Finding) bool {
 			}
 			j.seek(r, &c, all, start, end)
 		}
-		if met, _ := r.try(&c); met == Yes {
+		if met, _ := w.book.try(i, r, &c); met == Yes {
 			return true
 		}
 	}

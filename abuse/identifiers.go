@@ -62,13 +62,17 @@ func (j *judge) at(place int) Holding {
 }
 
 // holdingsOf gives the places of all holdings that are, or may be, of a kind.
-func (j *judge) holdingsOf(k hashing.Kind) (places []int) {
-	for p, h := range j.holdings {
-		if h.Kind == k || h.Kind == 0 {
-			places = append(places, p)
+func (j *judge) holdingsOf(k hashing.Kind) []int {
+	start := len(j.room)
+	for p := range j.holdings {
+		if h := &j.holdings[p]; h.Kind == k || h.Kind == 0 {
+			j.room = append(j.room, p)
 		}
 	}
-	return places
+	if start == len(j.room) {
+		return nil
+	}
+	return j.room[start:len(j.room):len(j.room)]
 }
 
 // seen gives the kinds of the holdings at the places, and how many have none.

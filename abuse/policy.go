@@ -79,10 +79,12 @@ const (
 	LeafCorroborated Leaf = 10 // an independent origin says so too, in a category of the rule
 	LeafPhoneAlone   Leaf = 11 // it matched by a phone number that counts and no other account here holds
 	LeafDeviceAlone  Leaf = 12 // it matched by a device that counts and no other account here holds
+	// LeafExpression is a leaf of a condition that a [Tester] tests; no Policy may list it.
+	LeafExpression Leaf = 13
 )
 
 var leafNames = []string{"invalid", "category", "step", "confirmed", "confidence", "severity", "reports",
-	"reviewed", "phone", "device", "corroborated", "phone_alone", "device_alone"}
+	"reviewed", "phone", "device", "corroborated", "phone_alone", "device_alone", "expression"}
 
 // String gives the leaf's name, such as "confidence", or "invalid".
 func (l Leaf) String() string { return nameOf(l, leafNames) }
@@ -188,7 +190,7 @@ func (p *Policy) rule(i int) string {
 	}
 	for _, c := range r.When {
 		switch {
-		case !validEnum(c.Leaf, leafNames) || c.Leaf <= LeafStep:
+		case !validEnum(c.Leaf, leafNames) || c.Leaf <= LeafStep || c.Leaf == LeafExpression:
 			return "must ask for leaves from confirmed on"
 		case c.Leaf.measured() != (c.AtLeast >= 1):
 			return "must have a bound of at least 1 for confidence, severity and reports, and none else"

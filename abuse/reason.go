@@ -13,10 +13,12 @@ import (
 // but a-z, 0-9, '-' and '.'.
 type writer struct {
 	judge    *judge
+	book     *Book
 	decision *Decision
 	rule     *Rule // nil: none was met
-	carriers []int
+	carriers []Carrier
 	lead     *Weighed // the signal to speak of; nil: there is none
+	second   *Signal  // the one that corroborates it, where the rule leans on that; else nil
 	text     []byte   // the sentence so far
 }
 
@@ -53,8 +55,13 @@ func (w *writer) strongest() *Weighed {
 			try(&all[i])
 		}
 	}
-	for _, n := range w.carriers {
-		try(&all[n])
+	for _, c := range w.carriers {
+		try(&all[c.Signal])
+	}
+	for _, c := range w.carriers {
+		if lead == &all[c.Signal] && c.By >= 0 {
+			w.second = &all[c.By].Signal
+		}
 	}
 	return lead
 }
@@ -79,8 +86,7 @@ func (w *writer) reason() string {
 		w.add(" because ")
 		w.claim()
 		w.about()
-		if w.rule.asks(LeafCorroborated) {
-			by := &w.decision.Explanation.Signals[w.lead.by].Signal
+		if by := w.second; by != nil {
 			w.add(", and ", by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
 		}
 		w.holdsBack()
@@ -259,8 +265,8 @@ func (w *writer) undo() string {
 	} else {
 		w.add("Would end by itself on ", minute(w.decision.Until), "; would end sooner if ")
 	}
-	if w.rule.asks(LeafCorroborated) {
-		w.add(s.Origin, " or ", w.decision.Explanation.Signals[w.lead.by].Signal.Origin, " withdraws")
+	if w.second != nil {
+		w.add(s.Origin, " or ", w.second.Origin, " withdraws")
 	} else {
 		w.add(s.Origin, " withdraws")
 	}

@@ -61,7 +61,7 @@ func TestWords(t *testing.T) {
 		"leaf": {func(n uint8) word { return abuse.Leaf(n) }, func() (encoding.TextUnmarshaler, func() word) {
 			v := new(abuse.Leaf)
 			return v, func() word { return *v }
-		}, []string{"category", "step", "confirmed", "confidence", "severity", "reports", "reviewed", "phone", "device", "corroborated", "phone_alone", "device_alone"}},
+		}, []string{"category", "step", "confirmed", "confidence", "severity", "reports", "reviewed", "phone", "device", "corroborated", "phone_alone", "device_alone", "expression"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i, want := range c.words {

@@ -1,0 +1,42 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/abuse/policy"
+)
+
+func social(t testing.TB, s *policy.Set) *policy.Set {
+	s, err := s.With(policy.Options{Self: "social", Mode: abuse.Live})
+	require.NoError(t, err)
+	return s
+}
+
+// The shipped rules and the core's policy come to the same, and so do the two ways
+// to ask the rules.
+func TestDefaultIsTheCoresPolicy(t *testing.T) {
+	n := 100_000
+	if testing.Short() {
+		n = 10_000
+	}
+	r := random(t)
+	core := abuse.DefaultPolicy("social", abuse.Live)
+	rules := social(t, policy.Default())
+	acted := map[string]int{}
+	for range n {
+		e := randomEvidence(r, pick(r, 0, 1, 1, 2, 3, 5))
+		want, got, fast := abuse.Decide(e, core, now), rules.Decide(e, now), rules.Evaluate(e, now)
+		acted[want.Rule]++
+		require.Equal(t, [...]any{want.Action, want.Rule, want.Scope, want.Until, want.Signals, want.Reason, want.Undo, want.Mode, want.Explanation.Unknown},
+			[...]any{got.Action, got.Rule, got.Scope, got.Until, got.Signals, got.Reason, got.Undo, got.Mode, got.Explanation.Unknown}, "%+v", e)
+		require.Equal(t, [...]any{want.Action, want.Rule, want.Scope, want.Until, want.Mode},
+			[...]any{fast.Action, fast.Rule, fast.Scope, fast.Until, fast.Mode}, "%+v", e)
+	}
+	t.Log(acted)
+	for _, rule := range core.Rules {
+		require.Positive(t, acted[rule.ID], rule.ID)
+	}
+}

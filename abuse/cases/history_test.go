@@ -228,6 +228,11 @@ func (h *history) check() {
 			require.Empty(t, h.carried(s.signal.Origin, int(id[15])|int(id[14])<<8), "withdrawn")
 		}
 	}
+	require.NoError(t, h.store.View(t.Context(), func(r abuse.Reader) error {
+		back, err := h.HeldBack(r, "", 1000)
+		require.Equal(t, h.m.heldBack(), back)
+		return err
+	}))
 	owed := h.m.owed()
 	for key, counts := range owed {
 		origin, on, _ := strings.Cut(key, " ")

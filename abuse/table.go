@@ -3,7 +3,7 @@ package abuse
 // Table is a table of a [Store]. The zero Table is none.
 type Table uint8
 
-// The tables. Their rows are described in packages watch and cases.
+// The tables. Their rows are described in packages watch, cases and optout.
 const (
 	Generations    Table = 1 + iota // functions under which identifiers are enrolled
 	Enrolments                      // keyed tags of enrolled identifiers

@@ -1,0 +1,248 @@
+package cases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// Errors of a hearing, found by errors.Is.
+var (
+	// ErrNoCase says that there is no such case.
+	ErrNoCase = errors.New("cases: no such case")
+	// ErrNoDecision says that there is no such decision about the account.
+	ErrNoDecision = errors.New("cases: no such decision")
+	// ErrClaimed says that somebody else has the case in hand, or that it has changed meanwhile.
+	ErrClaimed = errors.New("cases: somebody else has the case in hand")
+	// ErrClosed says that the case has its outcome already.
+	ErrClosed = errors.New("cases: the case is closed")
+	// ErrTooLate says that the time for an appeal is over.
+	ErrTooLate = errors.New("cases: the time for an appeal is over")
+	// ErrTooMany says that a partner has as many open cases here as it may have.
+	ErrTooMany = errors.New("cases: the partner has too many open cases here")
+)
+
+// HearingsConfig is what [NewHearings] needs: Store, Self and Key. Zero elsewhere means the default.
+type HearingsConfig struct {
+	Store abuse.Store
+	// Self is the service's name, as in agreements: its own signals that come back through a
+	// partner speak neither for nor against that partner.
+	Self string
+	// Key makes the references of appeals: 32 bytes at least, secret, and the same for as long as
+	// appeals are open.
+	Key []byte
+	// Force puts a person's decision into force within an Update, and gives it as it was put down.
+	// Nil: the decision is given to the caller of Resolve and nothing else is done, as a service
+	// that keeps its steps elsewhere may want it.
+	Force func(w abuse.Writer, d abuse.Decision, now time.Time) (abuse.Decision, error)
+
+	// ReviewFrom is the mildest step that asks for a review; default [abuse.Suspend]. ReviewRule, if
+	// it is not nil, says that decisions of a rule ask for one whatever their step.
+	ReviewFrom abuse.Action
+	ReviewRule func(rule string) bool
+	// Sample is the share of the other decisions with a step, 0 to 1, that are reviewed too. Without
+	// it a scorecard knows of a partner's harshest signals only. Which they are follows from the
+	// decision's ID, which is a digest.
+	Sample float64
+
+	ReviewWithin time.Duration // in which a review is due; default 3 days
+	ClaimFor     time.Duration // that a case may be in hand without an outcome; default 30 minutes
+	// AppealWithin is how long after a decision an appeal may be opened; default 183 days, as Article
+	// 20(1) of the EU's Digital Services Act asks for six months. AnswerWithin is the time in which
+	// it is due; default 14 days.
+	AppealWithin, AnswerWithin time.Duration
+	// MostContested is how many open cases one partner may have here by way of its appeals; default
+	// 1000. Above it they are refused, so that nobody fills the queue of another.
+	MostContested int
+
+	// Carry hands the reference of an appeal to the partner that sent the signal. It is called until
+	// it gives nil, also after a restart. Nil: references are not carried.
+	Carry func(context.Context, AppealReference) error
+	// Retract withdraws a signal of this service's own from every partner that has it: with package
+	// watch, Transmitter.Retract of each of its transmitters. It is called until it gives nil.
+	Retract func(ctx context.Context, signal uuid.UUID) error
+	// Overdue is told of each case that has passed its time, once.
+	Overdue func(Case)
+	// Clock gives the time; nil means time.Now.
+	Clock func() time.Time
+	Score ScoreConfig
+}
+
+// Hearings is where people have their say: reviews of decisions, appeals against them, and what
+// both teach about partners. It is safe for concurrent use, also by several processes on one
+// store. The zero Hearings is invalid.
+type Hearings struct{ cfg HearingsConfig }
+
+// NewHearings makes hearings. Every problem of the configuration is in the error, each an [*abuse.Error].
+func NewHearings(cfg HearingsConfig) (*Hearings, error) {
+	day := 24 * time.Hour
+	cfg.ReviewFrom = orDefault(cfg.ReviewFrom, abuse.Suspend)
+	cfg.ReviewWithin = orDefault(cfg.ReviewWithin, 3*day)
+	cfg.ClaimFor = orDefault(cfg.ClaimFor, 30*time.Minute)
+	cfg.AppealWithin = orDefault(cfg.AppealWithin, 183*day)
+	cfg.AnswerWithin = orDefault(cfg.AnswerWithin, 14*day)
+	cfg.MostContested = orDefault(cfg.MostContested, 1000)
+	cfg.Score = cfg.Score.withDefaults()
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	var problems []error
+	check := func(ok bool, field, problem string) {
+		if !ok {
+			problems = append(problems, &abuse.Error{Field: "hearings " + field, Problem: problem})
+		}
+	}
+	check(cfg.Store != nil, "store", "must be given")
+	check(cfg.Self != "" && len(cfg.Self) <= abuse.MaxName, "self", "must be the service's name")
+	check(len(cfg.Key) >= 32, "key", "must have at least 32 bytes")
+	check(cfg.ReviewFrom >= abuse.Label && cfg.ReviewFrom <= abuse.Disable, "review_from", "must be a step")
+	check(cfg.Sample >= 0 && cfg.Sample <= 1, "sample", "must be 0 to 1")
+	for name, d := range map[string]time.Duration{"review_within": cfg.ReviewWithin, "claim_for": cfg.ClaimFor,
+		"appeal_within": cfg.AppealWithin, "answer_within": cfg.AnswerWithin} {
+		check(d >= time.Minute && d <= 3*366*day, name, "must be a minute to three years")
+	}
+	check(cfg.MostContested >= 1, "most_contested", "must be at least 1")
+	problems = append(problems, cfg.Score.problems()...)
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return &Hearings{cfg}, nil
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+func (h *Hearings) now() time.Time { return h.cfg.Clock().UTC().Round(0) }
+
+// SettleFunc has the form of watch.DeciderConfig.Settle and of [Desk.Settle].
+type SettleFunc = func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error)
+
+// Around gives settle and, after it and in the same transaction, puts a decision that wants a person
+// into the queue.
+func (h *Hearings) Around(settle SettleFunc) SettleFunc {
+	return func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error) {
+		d, err := settle(w, e, now, record)
+		if err != nil || !record {
+			return d, err
+		}
+		return d, h.consider(w, &d, now)
+	}
+}
+
+const runRows = 500 // looked at in one go
+
+// Work does what is owed: references that are to be carried, signals to be withdrawn, cases that
+// have passed their time. It is to be called every minute or so; what fails is left for the next
+// call, and is in the error.
+func (h *Hearings) Work(ctx context.Context) error {
+	return errors.Join(h.ring(ctx), h.settleDebts(ctx))
+}
+
+// ring tells of cases that have passed their time, each once.
+func (h *Hearings) ring(ctx context.Context) error {
+	if h.cfg.Overdue == nil {
+		return nil
+	}
+	for {
+		now := h.now()
+		var late []Case
+		more := false
+		err := h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+			late, more = nil, false
+			rows, err := w.Scan(abuse.Cases, []byte{lateRow}, dueKey(lateRow, now, uuid.Nil), runRows)
+			if err != nil {
+				return err
+			}
+			more = len(rows) == runRows
+			for _, row := range rows {
+				c, err := caseOf(w, row.Key)
+				if err != nil {
+					return err
+				}
+				late = append(late, c)
+				if err := w.Delete(abuse.Cases, row.Key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, c := range late {
+			h.cfg.Overdue(c)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// settleDebts goes once through what is owed to others.
+func (h *Hearings) settleDebts(ctx context.Context) error {
+	var failed []error
+	for from := []byte{owedRow}; ; {
+		var rows []abuse.Row
+		var owing []Case
+		err := h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+			owing = owing[:0]
+			if rows, err = r.Scan(abuse.Cases, from, []byte{owedRow + 1}, runRows); err != nil {
+				return err
+			}
+			for _, row := range rows {
+				c, err := caseOf(r, row.Key)
+				if err != nil {
+					return err
+				}
+				owing = append(owing, c)
+			}
+			return nil
+		})
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		for _, c := range owing {
+			if err := h.pay(ctx, c); err != nil {
+				failed = append(failed, err)
+			}
+		}
+		if len(rows) < runRows {
+			return errors.Join(failed...)
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+	}
+}
+
+// pay does what one case owes, and puts down that it is done.
+func (h *Hearings) pay(ctx context.Context, c Case) error {
+	if c.Kind == Contested {
+		if h.cfg.Retract == nil {
+			return nil
+		}
+		if err := h.cfg.Retract(ctx, c.Signal); err != nil {
+			return fmt.Errorf("cases: a signal could not be withdrawn: %w", err)
+		}
+	} else {
+		if h.cfg.Carry == nil {
+			return nil
+		}
+		for _, ref := range h.references(&c) {
+			if err := h.cfg.Carry(ctx, ref); err != nil {
+				return fmt.Errorf("cases: a reference could not be carried: %w", err)
+			}
+		}
+	}
+	return h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		return w.Delete(abuse.Cases, idKey(owedRow, c.ID))
+	})
+}

@@ -1,0 +1,277 @@
+package cases
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// Case is a question to a person. It holds no identifier, but for the reference to the account that
+// the service itself gave. The zero Case is none.
+type Case struct {
+	ID     uuid.UUID `json:"case"` // of version 8: the same question is the same case
+	Kind   Kind      `json:"kind"`
+	Why    string    `json:"why"` // "step", "rule", "sample", "appeal" or "partner"
+	Opened time.Time `json:"opened"`
+	Due    time.Time `json:"due"` // by which it is to have its outcome
+
+	// Decision is what a review or an appeal is about; zero for a contested signal.
+	Decision abuse.Decision `json:"decision,omitzero"`
+
+	// Of a contested signal: the partner that carries the appeal, its reference and our signal.
+	From      string    `json:"from,omitempty"`
+	Reference Reference `json:"reference,omitzero"`
+	Signal    uuid.UUID `json:"signal,omitzero"`
+
+	// Holder has the case in hand since Held, and Version grows with every change of hands.
+	Holder  string    `json:"holder,omitempty"`
+	Held    time.Time `json:"held,omitzero"`
+	Version uint64    `json:"version,omitempty"`
+
+	// How it ended; all zero while it is open.
+	Outcome  Outcome   `json:"outcome,omitzero"`
+	Ground   Ground    `json:"ground,omitzero"`
+	Reviewer string    `json:"reviewer,omitempty"`
+	Closed   time.Time `json:"closed,omitzero"`
+	Result   uuid.UUID `json:"result,omitzero"` // the person's decision
+}
+
+// Late says whether the case is open and has passed its time.
+func (c *Case) Late(now time.Time) bool { return c.Outcome == 0 && !now.Before(c.Due) }
+
+// consider puts a decision that wants a person into the queue.
+func (h *Hearings) consider(w abuse.Writer, d *abuse.Decision, now time.Time) error {
+	why := ""
+	switch {
+	case !d.Automated || d.Action <= abuse.None || d.Mode != abuse.Live:
+		return nil
+	case d.Action >= h.cfg.ReviewFrom:
+		why = "step"
+	case h.cfg.ReviewRule != nil && h.cfg.ReviewRule(d.Rule):
+		why = "rule"
+	case sampled(d.ID, h.cfg.Sample):
+		why = "sample"
+	default:
+		return nil
+	}
+	_, err := openCase(w, Case{ID: reviewID(d.ID), Kind: Review, Why: why,
+		Opened: now.UTC(), Due: now.UTC().Add(h.cfg.ReviewWithin), Decision: *d})
+	return err
+}
+
+func reviewID(decision uuid.UUID) uuid.UUID { return digestID("review", decision[:]) }
+
+// sampled takes a share of all decisions. The ID is a digest that nobody but the service can
+// foresee, so no partner knows which of its signals will be looked at.
+func sampled(id uuid.UUID, share float64) bool {
+	b := digestID("sample", id[:]) // the ID's own bytes may be wanted elsewhere for the same
+	return float64(binary.BigEndian.Uint32(b[:]))/(1<<32) < share
+}
+
+// Queue gives at most limit open cases, those that are due first in front. Cases that somebody has
+// in hand are among them.
+func (h *Hearings) Queue(ctx context.Context, limit int) (all []Case, err error) {
+	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+		all, err = listed(r, []byte{queueRow}, []byte{queueRow + 1}, limit)
+		return err
+	})
+	return all, err
+}
+
+// Late gives at most limit open cases that have passed their time, the oldest first.
+func (h *Hearings) Late(ctx context.Context, limit int) (all []Case, err error) {
+	to := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
+	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+		all, err = listed(r, []byte{queueRow}, to, limit)
+		return err
+	})
+	return all, err
+}
+
+// Closed gives at most limit cases that were closed at since or later, the oldest first.
+func (h *Hearings) Closed(ctx context.Context, since time.Time, limit int) (all []Case, err error) {
+	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+		all, err = listed(r, dueKey(doneRow, since, uuid.Nil), []byte{doneRow + 1}, limit)
+		return err
+	})
+	return all, err
+}
+
+func listed(r abuse.Reader, from, to []byte, limit int) ([]Case, error) {
+	rows, err := r.Scan(abuse.Cases, from, to, limit)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Case, 0, len(rows))
+	for _, row := range rows {
+		c, err := caseOf(r, row.Key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// Figures are what there is in the queue and what came of it. The zero Figures is nothing at all.
+type Figures struct {
+	Open      int `json:"open"`      // of all kinds; mostFigures at most are counted
+	Reviews   int `json:"reviews"`   // of them
+	Appeals   int `json:"appeals"`   // of them
+	Contested int `json:"contested"` // of them
+	Late      int `json:"late"`      // of them: they have passed their time
+	// The outcomes since the time that was asked for, of reviews and appeals.
+	Upheld     int `json:"upheld"`
+	Overturned int `json:"overturned"`
+	Changed    int `json:"changed"`
+}
+
+const mostFigures = 100_000
+
+// Figures counts open cases, and outcomes since a time. Each is counted up to 100,000.
+func (h *Hearings) Figures(ctx context.Context, since time.Time) (f Figures, err error) {
+	late := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
+	err = h.cfg.Store.View(ctx, func(r abuse.Reader) error {
+		f = Figures{}
+		err := each(r, []byte{queueRow}, []byte{queueRow + 1}, func(row abuse.Row) bool {
+			f.Open++
+			if bytes.Compare(row.Key, late) < 0 {
+				f.Late++
+			}
+			switch {
+			case len(row.Value) != 1:
+				return false
+			case Kind(row.Value[0]) == Review:
+				f.Reviews++
+			case Kind(row.Value[0]) == Appeal:
+				f.Appeals++
+			case Kind(row.Value[0]) == Contested:
+				f.Contested++
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		return each(r, dueKey(doneRow, since, uuid.Nil), []byte{doneRow + 1}, func(row abuse.Row) bool {
+			if len(row.Value) != 2 {
+				return false
+			}
+			if Kind(row.Value[1]) == Contested {
+				return true
+			}
+			switch Outcome(row.Value[0]) {
+			case Upheld:
+				f.Upheld++
+			case Overturned:
+				f.Overturned++
+			case Changed:
+				f.Changed++
+			}
+			return true
+		})
+	})
+	return f, err
+}
+
+// each goes through the rows of an index, up to mostFigures; a row of which see says false is damaged.
+func each(r abuse.Reader, from, to []byte, see func(abuse.Row) bool) error {
+	for n := 0; n < mostFigures; n += runRows {
+		rows, err := r.Scan(abuse.Cases, from, to, runRows)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if !see(row) {
+				return damaged("case")
+			}
+		}
+		if len(rows) < runRows {
+			return nil
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+	}
+	return nil
+}
+
+// Case gives one case, or [ErrNoCase].
+func (h *Hearings) Case(ctx context.Context, id uuid.UUID) (c Case, err error) {
+	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+		c, err = readCase(r, id)
+		return err
+	})
+	return c, err
+}
+
+// Claim takes a case in hand, so that no two people work on it. It stands for ClaimFor, and may be
+// claimed again by the same person. It gives [ErrClaimed] where another has it, [ErrClosed],
+// [ErrNoCase], and an [*abuse.Error] for a name that is none.
+func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Case, err error) {
+	if err := checkPerson(person); err != nil {
+		return Case{}, err
+	}
+	now := h.now()
+	err = h.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
+		if c, err = readCase(w, id); err != nil {
+			return err
+		}
+		switch {
+		case c.Outcome != 0:
+			return ErrClosed
+		case c.Holder != "" && c.Holder != person && now.Sub(c.Held) < h.cfg.ClaimFor:
+			return ErrClaimed
+		}
+		c.Holder, c.Held, c.Version = person, now, c.Version+1
+		return writeCase(w, &c)
+	})
+	if err != nil {
+		return Case{}, err
+	}
+	return c, nil
+}
+
+// Release gives a case back that was claimed at the version. Errors are as of [Hearings.Claim].
+func (h *Hearings) Release(ctx context.Context, id uuid.UUID, version uint64) error {
+	return h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		c, err := readCase(w, id)
+		switch {
+		case err != nil:
+			return err
+		case c.Outcome != 0:
+			return ErrClosed
+		case c.Version != version:
+			return ErrClaimed
+		}
+		c.Holder, c.Held, c.Version = "", time.Time{}, c.Version+1
+		return writeCase(w, &c)
+	})
+}
+
+// MaxPerson is the length of the longest name of a person, in bytes.
+const MaxPerson = 64
+
+// checkPerson takes a name as services write them, and nothing that might be a telephone number.
+func checkPerson(name string) error {
+	digits, letters := 0, 0
+	for _, r := range name {
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case unicode.IsLetter(r):
+			letters++
+		case !unicode.IsPrint(r):
+			letters = -MaxPerson
+		}
+	}
+	if len(name) > MaxPerson || !utf8.ValidString(name) || letters < 1 || digits > 6 {
+		return &abuse.Error{Field: "reviewer", Problem: "must be a name of 1 to 64 bytes with a letter and at most 6 digits"}
+	}
+	return nil
+}

@@ -59,7 +59,7 @@ type AppealReference struct {
 // It gives [ErrNoDecision], [ErrTooLate], and an [*abuse.Error] for a decision that takes no step.
 func (h *Hearings) Open(ctx context.Context, account string, decision uuid.UUID) (c Case, err error) {
 	now := h.now()
-	err = h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	err = h.store.Update(ctx, func(w abuse.Writer) error {
 		d, err := findDecision(w, account, decision)
 		if err != nil {
 			return err
@@ -75,10 +75,10 @@ func (h *Hearings) Open(ctx context.Context, account string, decision uuid.UUID)
 			return ErrTooLate
 		}
 		c, err = openCase(w, Case{ID: id, Kind: Appeal, Why: "appeal", Opened: now, Due: now.Add(h.cfg.AnswerWithin), Decision: d})
-		if err != nil || h.cfg.Carry == nil || len(h.references(&c)) == 0 {
+		if err != nil || len(h.references(&c)) == 0 {
 			return err
 		}
-		return w.Put(abuse.Cases, idKey(owedRow, id), mark)
+		return w.Put(abuse.Cases, owedKey(debtCarry, id), mark)
 	})
 	if err != nil {
 		return Case{}, err
@@ -91,7 +91,7 @@ func findDecision(r abuse.Reader, account string, id uuid.UUID) (d abuse.Decisio
 	if len(account) > maxAccount {
 		return d, ErrNoDecision
 	}
-	prefix := accountKey(nil, account)
+	prefix := text(nil, account)
 	for from, to := prefix, after(prefix); ; {
 		rows, err := r.Scan(abuse.Decisions, from, to, runRows)
 		if err != nil {
@@ -165,7 +165,7 @@ func (h *Hearings) Contest(ctx context.Context, from string, ref AppealReference
 	if ref.Due.After(now) && ref.Due.Before(due) {
 		due = ref.Due.UTC()
 	}
-	err = h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	err = h.store.Update(ctx, func(w abuse.Writer) error {
 		id := digestID("contested", []byte(from), ref.Reference[:], ref.Signal[:])
 		if c, err = readCase(w, id); err != ErrNoCase {
 			return err

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,12 +16,21 @@ const (
 	doneRow   = 'd' // closed 8, case 16     -> outcome 1, kind 1
 	theirsRow = 'f' // 1+partner, case 16    -> 1: open cases that partners brought
 	lateRow   = 'l' // due 8, case 16        -> 1: open, and nobody has been told yet that it is late
-	owedRow   = 'o' // case 16               -> 1: something is owed to others
+	owedRow   = 'o' // debt 1, case 16       -> 1: something is owed to others
 	queueRow  = 'q' // due 8, case 16        -> kind 1: open
 	caseRow   = 'r' // case 16               -> Case, JSON
 )
 
+// What is owed.
+const (
+	debtCarry   = 'c' // references to partners
+	debtDeliver = 'd' // the person's decision to the service
+	debtRetract = 'r' // the withdrawal of a signal
+)
+
 var mark = []byte{1}
+
+func owedKey(debt byte, id uuid.UUID) []byte { return append([]byte{owedRow, debt}, id[:]...) }
 
 func idKey(row byte, id uuid.UUID) []byte { return append([]byte{row}, id[:]...) }
 
@@ -30,31 +38,20 @@ func dueKey(row byte, at time.Time, id uuid.UUID) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{row}, uint64(max(at.Unix(), 0))), id[:]...)
 }
 
-// accountKey is how package watch begins the keys of an account's rows.
-func accountKey(row []byte, account string) []byte {
-	return append(binary.BigEndian.AppendUint16(row, uint16(len(account))), account...)
-}
-
-// maxAccount is the greatest length of a reference to an account, as package watch has it.
-const maxAccount = 256
-
-// after is the first key that is above all that begin with the prefix, which has a byte below 255.
-func after(prefix []byte) []byte {
-	end := slices.Clone(prefix)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i]++; end[i] != 0 {
-			return end[:i+1]
-		}
+// recordDecision puts a decision where package watch puts its own: account, the time backwards, ID.
+func recordDecision(w abuse.Writer, d *abuse.Decision) error {
+	body, err := d.MarshalJSON()
+	if err != nil {
+		return &abuse.Error{Field: "decision", Problem: "cannot be written"}
 	}
-	return nil
+	key := binary.BigEndian.AppendUint64(text(nil, d.Account), ^uint64(d.At.UnixNano()))
+	return w.Put(abuse.Decisions, append(key, d.ID[:]...), body)
 }
 
 // partnerKey begins the keys of a partner's rows. A name has 64 bytes at most.
 func partnerKey(row byte, partner string) []byte {
 	return append([]byte{row, byte(len(partner))}, partner...)
 }
-
-func damaged(op string) error { return &abuse.StoreError{Op: op, Kind: abuse.ErrStoreDamaged} }
 
 // caseOf gives the case that an index row, whose key ends in its ID, points to.
 func caseOf(r abuse.Reader, key []byte) (Case, error) {

@@ -25,7 +25,7 @@ type Feedback struct {
 // this service has itself found or passed on is no feedback about a partner, and is left out.
 func (h *Hearings) Give(ctx context.Context, all ...Feedback) error {
 	now := h.now()
-	return h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return h.store.Update(ctx, func(w abuse.Writer) error {
 		for i := range all {
 			if err := h.give(w, &all[i], now); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,26 +22,24 @@ var (
 	ErrClaimed = errors.New("cases: somebody else has the case in hand")
 	// ErrClosed says that the case has its outcome already.
 	ErrClosed = errors.New("cases: the case is closed")
+	// ErrMoved says that the account is under a step by now that the person has not seen: claim again.
+	ErrMoved = errors.New("cases: the account is under another step by now")
 	// ErrTooLate says that the time for an appeal is over.
 	ErrTooLate = errors.New("cases: the time for an appeal is over")
 	// ErrTooMany says that a partner has as many open cases here as it may have.
 	ErrTooMany = errors.New("cases: the partner has too many open cases here")
 )
 
-// HearingsConfig is what [NewHearings] needs: Store, Self and Key. Zero elsewhere means the default.
+// HearingsConfig is what [NewHearings] needs: Desk, Self and Key. Zero elsewhere means the default.
 type HearingsConfig struct {
-	Store abuse.Store
+	// Desk has a Store; people's decisions go into force through it.
+	Desk *Desk
 	// Self is the service's name, as in agreements: its own signals that come back through a
 	// partner speak neither for nor against that partner.
 	Self string
 	// Key makes the references of appeals: 32 bytes at least, secret, and the same for as long as
 	// appeals are open.
 	Key []byte
-	// Force puts a person's decision into force within an Update, and gives it as it was put down.
-	// Nil: the decision is given to the caller of Resolve and nothing else is done, as a service
-	// that keeps its steps elsewhere may want it.
-	Force func(w abuse.Writer, d abuse.Decision, now time.Time) (abuse.Decision, error)
-
 	// ReviewFrom is the mildest step that asks for a review; default [abuse.Suspend]. ReviewRule, if
 	// it is not nil, says that decisions of a rule ask for one whatever their step.
 	ReviewFrom abuse.Action
@@ -60,12 +59,16 @@ type HearingsConfig struct {
 	// 1000. Above it they are refused, so that nobody fills the queue of another.
 	MostContested int
 
-	// Carry hands the reference of an appeal to the partner that sent the signal. It is called until
-	// it gives nil, also after a restart. Nil: references are not carried.
-	Carry func(context.Context, AppealReference) error
-	// Retract withdraws a signal of this service's own from every partner that has it: with package
-	// watch, Transmitter.Retract of each of its transmitters. It is called until it gives nil.
+	// These three are called until they give nil, also after a restart, by whichever process has them:
+	// in one that only shows cases they are nil, and what is owed is left for the others.
+	//
+	// Carry hands the reference of an appeal to the partner that sent the signal. Retract withdraws a
+	// signal of this service's own from every partner that has it: with package watch,
+	// Transmitter.Retract of each of its transmitters. Deliver hands a person's decision on, to be
+	// carried out.
+	Carry   func(context.Context, AppealReference) error
 	Retract func(ctx context.Context, signal uuid.UUID) error
+	Deliver func(context.Context, abuse.Decision) error
 	// Overdue is told of each case that has passed its time, once.
 	Overdue func(Case)
 	// Clock gives the time; nil means time.Now.
@@ -76,7 +79,10 @@ type HearingsConfig struct {
 // Hearings is where people have their say: reviews of decisions, appeals against them, and what
 // both teach about partners. It is safe for concurrent use, also by several processes on one
 // store. The zero Hearings is invalid.
-type Hearings struct{ cfg HearingsConfig }
+type Hearings struct {
+	cfg   HearingsConfig
+	store abuse.Store
+}
 
 // NewHearings makes hearings. Every problem of the configuration is in the error, each an [*abuse.Error].
 func NewHearings(cfg HearingsConfig) (*Hearings, error) {
@@ -97,7 +103,7 @@ func NewHearings(cfg HearingsConfig) (*Hearings, error) {
 			problems = append(problems, &abuse.Error{Field: "hearings " + field, Problem: problem})
 		}
 	}
-	check(cfg.Store != nil, "store", "must be given")
+	check(cfg.Desk != nil && cfg.Desk.cfg.Store != nil, "desk", "must be given, with a store")
 	check(cfg.Self != "" && len(cfg.Self) <= abuse.MaxName, "self", "must be the service's name")
 	check(len(cfg.Key) >= 32, "key", "must have at least 32 bytes")
 	check(cfg.ReviewFrom >= abuse.Label && cfg.ReviewFrom <= abuse.Disable, "review_from", "must be a step")
@@ -111,7 +117,8 @@ func NewHearings(cfg HearingsConfig) (*Hearings, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return &Hearings{cfg}, nil
+	cfg.Key = slices.Clone(cfg.Key)
+	return &Hearings{cfg, cfg.Desk.cfg.Store}, nil
 }
 
 func orDefault[T comparable](v, otherwise T) T {
@@ -157,7 +164,7 @@ func (h *Hearings) ring(ctx context.Context) error {
 		now := h.now()
 		var late []Case
 		more := false
-		err := h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+		err := h.store.Update(ctx, func(w abuse.Writer) error {
 			late, more = nil, false
 			rows, err := w.Scan(abuse.Cases, []byte{lateRow}, dueKey(lateRow, now, uuid.Nil), runRows)
 			if err != nil {
@@ -188,61 +195,83 @@ func (h *Hearings) ring(ctx context.Context) error {
 	}
 }
 
-// settleDebts goes once through what is owed to others.
+// settleDebts goes once through what is owed to others. What this process has no function for is
+// left to another that has.
 func (h *Hearings) settleDebts(ctx context.Context) error {
 	var failed []error
-	for from := []byte{owedRow}; ; {
-		var rows []abuse.Row
-		var owing []Case
-		err := h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
-			owing = owing[:0]
-			if rows, err = r.Scan(abuse.Cases, from, []byte{owedRow + 1}, runRows); err != nil {
+	for _, debt := range []byte{debtCarry, debtDeliver, debtRetract} {
+		if h.payer(debt) == nil {
+			continue
+		}
+		for from, to := []byte{owedRow, debt}, []byte{owedRow, debt + 1}; ; {
+			var owing []Case
+			err := h.store.View(ctx, func(r abuse.Reader) (err error) {
+				owing, err = listed(r, from, to, runRows)
 				return err
+			})
+			if err != nil {
+				return errors.Join(append(failed, err)...)
 			}
-			for _, row := range rows {
-				c, err := caseOf(r, row.Key)
-				if err != nil {
-					return err
+			for i := range owing {
+				if err := h.pay(ctx, debt, &owing[i]); err != nil {
+					failed = append(failed, err)
 				}
-				owing = append(owing, c)
+			}
+			if len(owing) < runRows {
+				break
+			}
+			from = append(owedKey(debt, owing[len(owing)-1].ID), 0)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// payer is what pays debts of a kind; nil: this process has nothing for it.
+func (h *Hearings) payer(debt byte) func(context.Context, *Case) error {
+	switch {
+	case debt == debtCarry && h.cfg.Carry != nil:
+		return func(ctx context.Context, c *Case) error {
+			for _, ref := range h.references(c) {
+				if err := h.cfg.Carry(ctx, ref); err != nil {
+					return fmt.Errorf("cases: a reference could not be carried: %w", err)
+				}
 			}
 			return nil
-		})
-		if err != nil {
-			return errors.Join(append(failed, err)...)
 		}
-		for _, c := range owing {
-			if err := h.pay(ctx, c); err != nil {
-				failed = append(failed, err)
+	case debt == debtRetract && h.cfg.Retract != nil:
+		return func(ctx context.Context, c *Case) error {
+			if err := h.cfg.Retract(ctx, c.Signal); err != nil {
+				return fmt.Errorf("cases: a signal could not be withdrawn: %w", err)
 			}
+			return nil
 		}
-		if len(rows) < runRows {
-			return errors.Join(failed...)
+	case debt == debtDeliver && h.cfg.Deliver != nil:
+		return func(ctx context.Context, c *Case) error {
+			var d abuse.Decision
+			err := h.store.View(ctx, func(r abuse.Reader) (err error) {
+				d, err = findDecision(r, c.Decision.Account, c.Result)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if err := h.cfg.Deliver(ctx, d); err != nil {
+				return fmt.Errorf("cases: a decision could not be delivered: %w", err)
+			}
+			return nil
 		}
-		from = append(rows[len(rows)-1].Key, 0)
 	}
+	return nil
 }
 
 // pay does what one case owes, and puts down that it is done.
-func (h *Hearings) pay(ctx context.Context, c Case) error {
-	if c.Kind == Contested {
-		if h.cfg.Retract == nil {
-			return nil
-		}
-		if err := h.cfg.Retract(ctx, c.Signal); err != nil {
-			return fmt.Errorf("cases: a signal could not be withdrawn: %w", err)
-		}
-	} else {
-		if h.cfg.Carry == nil {
-			return nil
-		}
-		for _, ref := range h.references(&c) {
-			if err := h.cfg.Carry(ctx, ref); err != nil {
-				return fmt.Errorf("cases: a reference could not be carried: %w", err)
-			}
-		}
+func (h *Hearings) pay(ctx context.Context, debt byte, c *Case) error {
+	pays := h.payer(debt)
+	if pays == nil {
+		return nil
 	}
-	return h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
-		return w.Delete(abuse.Cases, idKey(owedRow, c.ID))
-	})
+	if err := pays(ctx, c); err != nil {
+		return err
+	}
+	return h.store.Update(ctx, func(w abuse.Writer) error { return w.Delete(abuse.Cases, owedKey(debt, c.ID)) })
 }

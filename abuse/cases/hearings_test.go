@@ -39,16 +39,34 @@ func (c *hands) add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// hearings are some on a store of their own; change may alter the configuration.
-func hearings(t testing.TB, change func(*cases.HearingsConfig)) (*cases.Hearings, *hands) {
-	clock := &hands{at: noon}
-	cfg := cases.HearingsConfig{Store: abuse.NewMemory(), Self: self, Key: make([]byte, 32), Clock: clock.now}
+// bench is a desk with hearings on a store of their own.
+type bench struct {
+	*cases.Hearings
+	desk  *cases.Desk
+	store abuse.Store
+	clock *hands
+	name  string
+}
+
+func newBench(t testing.TB, name string, change func(*cases.HearingsConfig)) *bench {
+	b := &bench{store: abuse.NewMemory(), clock: &hands{at: noon}, name: name}
+	policy := abuse.DefaultPolicy(name, abuse.Live)
+	var err error
+	b.desk, err = cases.New(cases.Config{Store: b.store, Clock: b.clock.now,
+		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) }})
+	require.NoError(t, err)
+	cfg := cases.HearingsConfig{Desk: b.desk, Self: name, Key: make([]byte, 32), Clock: b.clock.now}
 	if change != nil {
 		change(&cfg)
 	}
-	h, err := cases.NewHearings(cfg)
+	b.Hearings, err = cases.NewHearings(cfg)
 	require.NoError(t, err)
-	return h, clock
+	return b
+}
+
+func hearings(t testing.TB, change func(*cases.HearingsConfig)) (*cases.Hearings, *hands) {
+	b := newBench(t, self, change)
+	return b.Hearings, b.clock
 }
 
 func signalID(n int) uuid.UUID {
@@ -76,10 +94,11 @@ func evidence(account string, signals ...abuse.Signal) abuse.Evidence {
 	return e
 }
 
-// decided decides through h and puts the decision where package watch does.
-func decided(t testing.TB, store abuse.Store, settle cases.SettleFunc, e abuse.Evidence, now time.Time) (d abuse.Decision) {
-	require.NoError(t, store.Update(context.Background(), func(w abuse.Writer) (err error) {
-		if d, err = settle(w, e, now, true); err != nil {
+// decide settles and puts the decision where package watch does.
+func (b *bench) decide(t testing.TB, e abuse.Evidence) (d abuse.Decision) {
+	settle := b.Around(b.desk.Settle)
+	require.NoError(t, b.store.Update(context.Background(), func(w abuse.Writer) (err error) {
+		if d, err = settle(w, e, b.clock.now(), true); err != nil {
 			return err
 		}
 		body, err := json.Marshal(d)
@@ -90,9 +109,58 @@ func decided(t testing.TB, store abuse.Store, settle cases.SettleFunc, e abuse.E
 		key = binary.BigEndian.AppendUint64(append(key, e.Account...), ^uint64(d.At.UnixNano()))
 		return w.Put(abuse.Decisions, append(key, d.ID[:]...), body)
 	}))
+	b.clock.add(time.Second)
 	return d
 }
 
-func plainSettle(_ abuse.Writer, e abuse.Evidence, now time.Time, _ bool) (abuse.Decision, error) {
-	return abuse.Decide(e, abuse.DefaultPolicy(self, abuse.Live), now), nil
+// action is what an account is under.
+func (b *bench) action(t testing.TB, account string) (a abuse.Action) {
+	require.NoError(t, b.store.View(context.Background(), func(r abuse.Reader) error {
+		step, under, err := b.desk.InForce(r, account, b.clock.now())
+		if a = abuse.None; under {
+			a = step.Action
+		}
+		return err
+	}))
+	return a
+}
+
+// decisions are those that are recorded about an account, the latest first.
+func (b *bench) decisions(t testing.TB, account string) (all []abuse.Decision) {
+	require.NoError(t, b.store.View(context.Background(), func(r abuse.Reader) error {
+		prefix := append(binary.BigEndian.AppendUint16(nil, uint16(len(account))), account...)
+		rows, err := r.Scan(abuse.Decisions, prefix, append(prefix, 0xff), 1000)
+		for _, row := range rows {
+			var d abuse.Decision
+			require.NoError(t, json.Unmarshal(row.Value, &d))
+			all = append(all, d)
+		}
+		return err
+	}))
+	return all
+}
+
+// resolve claims the case and answers it.
+func (b *bench) resolve(t testing.TB, id uuid.UUID, r cases.Resolution) abuse.Decision {
+	d, err := b.tryResolve(t, id, r)
+	require.NoError(t, err)
+	return d
+}
+
+func (b *bench) tryResolve(t testing.TB, id uuid.UUID, r cases.Resolution) (abuse.Decision, error) {
+	if r.Reviewer == "" {
+		r.Reviewer = "Agatha"
+	}
+	c, err := b.Claim(context.Background(), id, r.Reviewer)
+	require.NoError(t, err)
+	r.Version = c.Version
+	return b.Resolve(context.Background(), id, r)
+}
+
+// only gives the one open case.
+func (b *bench) only(t testing.TB) cases.Case {
+	all, err := b.Queue(context.Background(), 10)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	return all[0]
 }

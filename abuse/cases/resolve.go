@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,14 +66,22 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 	return nil
 }
 
-// Resolve closes a case that the reviewer has claimed, and gives the person's decision, as it was put
-// into force; the zero Decision for a contested signal. Partners' scorecards learn of it.
+// Resolve closes a case that the reviewer has claimed, and gives the person's decision, with its
+// Reviewer and with Automated false; it is recorded beside the automatic ones, and owed to Deliver.
+// Partners' scorecards learn of it.
 //
-// It gives [ErrClaimed] where the claim was lost, [ErrClosed], [ErrNoCase], and an [*abuse.Error]
-// for what a Resolution may not say.
+// A decision that is upheld stays what it was: it ends with the signals that carry it. One that is
+// overturned or changed, or that is upheld for ever, is the person's own from then on, as [Desk.Rule]
+// says. The zero Decision is given where nothing changes for an account: for a contested signal, and
+// where a step is upheld that is not in force any more.
+//
+// It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
+// [*abuse.Error] for what a Resolution may not say.
 func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d abuse.Decision, err error) {
 	var c Case
-	err = h.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
+	debt := byte(0)
+	err = h.store.Update(ctx, func(w abuse.Writer) (err error) {
+		d, debt = abuse.Decision{}, 0
 		if c, err = readCase(w, id); err != nil {
 			return err
 		}
@@ -86,14 +95,22 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		if err := r.check(&c, now); err != nil {
 			return err
 		}
-		d = abuse.Decision{}
-		if c.Kind != Contested {
-			if d, err = h.enforce(w, &c, &r, now); err != nil {
+		switch {
+		case c.Kind != Contested:
+			if d, err = h.answer(w, &c, &r, now); err != nil {
 				return err
 			}
-			c.Result = d.ID
-		} else if r.Outcome == Overturned {
-			if err := w.Put(abuse.Cases, idKey(owedRow, c.ID), mark); err != nil {
+			if err := h.learn(w, &c, &r, now); err != nil {
+				return err
+			}
+			if c.Result = d.ID; d.ID != uuid.Nil {
+				debt = debtDeliver
+			}
+		case r.Outcome == Overturned:
+			debt = debtRetract
+		}
+		if debt != 0 {
+			if err := w.Put(abuse.Cases, owedKey(debt, c.ID), mark); err != nil {
 				return err
 			}
 		}
@@ -104,77 +121,92 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 	if err != nil {
 		return abuse.Decision{}, err
 	}
-	if c.Kind == Contested && c.Outcome == Overturned {
-		// A failure is no error: it is owed, and Work tries again.
-		_ = h.pay(ctx, c)
+	if debt != 0 {
+		_ = h.pay(ctx, debt, &c) // if it fails it is still owed, and Work tries again
 	}
 	return d, nil
 }
 
-// enforce makes the person's decision, and does what follows from it here.
-func (h *Hearings) enforce(w abuse.Writer, c *Case, r *Resolution, now time.Time) (abuse.Decision, error) {
-	last, err := newest(w, c.Decision.Account)
+// answer makes the person's decision, puts it into force and records it.
+func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time) (d abuse.Decision, err error) {
+	base := &c.Decision
+	at, err := h.next(w, base.Account, now)
 	if err != nil {
-		return abuse.Decision{}, err
-	}
-	if now.After(last) {
-		last = now
-	} else {
-		last = last.Add(1) // decisions of one account have one order, whatever the clock says
-	}
-	d := answer(c, r, last)
-	if err := h.learn(w, c, r, now); err != nil {
 		return d, err
 	}
-	if h.cfg.Force == nil {
-		return d, nil
+	step, under, err := h.cfg.Desk.InForce(w, base.Account, now)
+	if err != nil {
+		return d, err
 	}
-	return h.cfg.Force(w, d, last)
+	if r.Outcome == Upheld && !r.ForEver {
+		if !under || step.Action != base.Action {
+			return d, nil // it is gone, or something else has taken its place: there is nothing to uphold
+		}
+		d = *base
+		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
+		d.At, d.Until, d.Undoes, d.Bounds = at, step.Until, uuid.Nil, nil
+		d.Automated, d.Reviewer = false, r.Reviewer
+	} else {
+		if !c.shows(&step) {
+			return d, ErrMoved
+		}
+		ruling := Ruling{Action: abuse.None, Until: r.Until.UTC().Truncate(time.Second), Reviewer: r.Reviewer}
+		if r.Outcome == Changed {
+			ruling.Action = r.Step
+		} else if r.Outcome == Upheld {
+			ruling.Action = base.Action
+		}
+		if r.Until.IsZero() {
+			ruling.Until = time.Time{}
+		}
+		if d, err = h.cfg.Desk.Rule(w, *base, ruling, at); err != nil {
+			return d, err
+		}
+	}
+	d.Reason, d.Undo = c.reasons(r, &d)
+	return d, recordDecision(w, &d)
 }
 
-// answer is the decision that a person made about another.
-func answer(c *Case, r *Resolution, at time.Time) abuse.Decision {
-	base := &c.Decision
-	d := *base
-	d.Automated, d.Reviewer, d.At, d.Undoes, d.Bounds = false, r.Reviewer, at, uuid.Nil, nil
-	what := "A person looked at it"
+// shows says whether the case shows each signal that carries the step, so that a person who rules on
+// the account has seen it.
+func (c *Case) shows(step *Step) bool {
+	for _, carrier := range step.Carriers {
+		if !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier) {
+			return false
+		}
+	}
+	return true
+}
+
+func explains(d *abuse.Decision, c *Carrier) bool {
+	return slices.ContainsFunc(d.Explanation.Signals, func(s abuse.Weighed) bool {
+		return s.From == c.From && s.Signal.ID == c.Signal
+	})
+}
+
+// reasons are the sentences of the person's decision d.
+func (c *Case) reasons(r *Resolution, d *abuse.Decision) (reason, undo string) {
+	who := "A person looked at it and "
 	if c.Kind == Appeal {
-		what = "After an appeal a person looked at it"
+		who = "After an appeal a person looked at it and "
 	}
-	end := func() string {
-		if d.Until.IsZero() {
-			return " without end"
-		}
-		return " until " + d.Until.UTC().Format(time.DateOnly)
-	}
-	switch r.Outcome {
-	case Overturned:
-		d.Action, d.Until, d.Undoes = abuse.None, time.Time{}, base.ID
-		d.Reason = what + " and took the step back: " + groundReason(r.Ground) + "."
-		d.Undo = "Nothing is in force; other signals may be decided on again."
-	case Changed:
-		d.Action, d.Until = r.Step, r.Until.UTC().Truncate(time.Second)
-		if r.ForEver {
-			d.Until = time.Time{}
-		}
-		if r.Step < base.Action || r.Step == base.Action && !d.Until.IsZero() && d.Until.Before(base.Until) {
-			d.Undoes = base.ID
-		}
-		d.Reason = what + " and changed the step from " + base.Action.String() + " to " + d.Action.String() + end() + ". It had been: " + base.Reason
-		d.Undo = "An appeal, or the end of the step."
-	default:
-		if r.ForEver {
-			d.Until = time.Time{}
-		}
-		d.Reason = what + " and upheld the step to " + d.Action.String() + end() + ". It had been: " + base.Reason
-	}
-	until := uint64(0)
+	end := " without end"
 	if !d.Until.IsZero() {
-		until = uint64(d.Until.Unix())
+		end = " until " + d.Until.UTC().Format(time.DateOnly)
 	}
-	numbers := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())), until)
-	d.ID = digestID("answer", base.ID[:], []byte{byte(r.Outcome), byte(r.Ground), byte(d.Action)}, []byte(r.Reviewer), numbers)
-	return d
+	before := c.Decision.Action.String()
+	switch {
+	case r.Outcome == Overturned:
+		return who + "took the step (" + before + ") back: " + groundReason(r.Ground) + ".",
+			"What was looked at carries nothing on this account any more; new signals may."
+	case r.Outcome == Changed:
+		return who + "changed the step from " + before + " to " + d.Action.String() + end + ".",
+			"It ends by an appeal, by a person, or by its end."
+	case r.ForEver:
+		return who + "upheld the step (" + before + ")" + end + ". " + c.Decision.Reason,
+			"It ends by an appeal or by a person alone."
+	}
+	return who + "upheld the step (" + before + ")" + end + ". " + c.Decision.Reason, c.Decision.Undo
 }
 
 func groundReason(g Ground) string {
@@ -187,16 +219,20 @@ func groundReason(g Ground) string {
 	return "it was more than what was said calls for"
 }
 
-// newest is when the last decision about an account was made; zero: never.
-func newest(r abuse.Reader, account string) (time.Time, error) {
-	prefix := accountKey(nil, account)
+// next is the time of the next decision about an account: later than the last one's, also where the
+// clock was set back, so that they have one order.
+func (h *Hearings) next(r abuse.Reader, account string, now time.Time) (time.Time, error) {
+	prefix := text(nil, account)
 	rows, err := r.Scan(abuse.Decisions, prefix, after(prefix), 1)
 	if err != nil || len(rows) == 0 {
-		return time.Time{}, err
+		return now, err
 	}
 	rest := rows[0].Key[len(prefix):]
 	if len(rest) != 24 {
-		return time.Time{}, damaged("decision")
+		return now, damaged("decision")
 	}
-	return time.Unix(0, int64(^binary.BigEndian.Uint64(rest))).UTC(), nil
+	if last := time.Unix(0, int64(^binary.BigEndian.Uint64(rest))+1).UTC(); last.After(now) {
+		return last, nil
+	}
+	return now, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -17,13 +18,15 @@ import (
 // the service itself gave. The zero Case is none.
 type Case struct {
 	ID     uuid.UUID `json:"case"` // of version 8: the same question is the same case
-	Kind   Kind      `json:"kind"`
+	Kind   CaseKind  `json:"kind"`
 	Why    string    `json:"why"` // "step", "rule", "sample", "appeal" or "partner"
 	Opened time.Time `json:"opened"`
 	Due    time.Time `json:"due"` // by which it is to have its outcome
 
 	// Decision is what a review or an appeal is about; zero for a contested signal.
 	Decision abuse.Decision `json:"decision,omitzero"`
+	// Current is the decision that the account is under by now, as of the last claim, if it is another.
+	Current abuse.Decision `json:"current,omitzero"`
 
 	// Of a contested signal: the partner that carries the appeal, its reference and our signal.
 	From      string    `json:"from,omitempty"`
@@ -78,7 +81,7 @@ func sampled(id uuid.UUID, share float64) bool {
 // Queue gives at most limit open cases, those that are due first in front. Cases that somebody has
 // in hand are among them.
 func (h *Hearings) Queue(ctx context.Context, limit int) (all []Case, err error) {
-	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
 		all, err = listed(r, []byte{queueRow}, []byte{queueRow + 1}, limit)
 		return err
 	})
@@ -88,7 +91,7 @@ func (h *Hearings) Queue(ctx context.Context, limit int) (all []Case, err error)
 // Late gives at most limit open cases that have passed their time, the oldest first.
 func (h *Hearings) Late(ctx context.Context, limit int) (all []Case, err error) {
 	to := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
-	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
 		all, err = listed(r, []byte{queueRow}, to, limit)
 		return err
 	})
@@ -97,7 +100,7 @@ func (h *Hearings) Late(ctx context.Context, limit int) (all []Case, err error) 
 
 // Closed gives at most limit cases that were closed at since or later, the oldest first.
 func (h *Hearings) Closed(ctx context.Context, since time.Time, limit int) (all []Case, err error) {
-	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
 		all, err = listed(r, dueKey(doneRow, since, uuid.Nil), []byte{doneRow + 1}, limit)
 		return err
 	})
@@ -138,7 +141,7 @@ const mostFigures = 100_000
 // Figures counts open cases, and outcomes since a time. Each is counted up to 100,000.
 func (h *Hearings) Figures(ctx context.Context, since time.Time) (f Figures, err error) {
 	late := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
-	err = h.cfg.Store.View(ctx, func(r abuse.Reader) error {
+	err = h.store.View(ctx, func(r abuse.Reader) error {
 		f = Figures{}
 		err := each(r, []byte{queueRow}, []byte{queueRow + 1}, func(row abuse.Row) bool {
 			f.Open++
@@ -148,11 +151,11 @@ func (h *Hearings) Figures(ctx context.Context, since time.Time) (f Figures, err
 			switch {
 			case len(row.Value) != 1:
 				return false
-			case Kind(row.Value[0]) == Review:
+			case CaseKind(row.Value[0]) == Review:
 				f.Reviews++
-			case Kind(row.Value[0]) == Appeal:
+			case CaseKind(row.Value[0]) == Appeal:
 				f.Appeals++
-			case Kind(row.Value[0]) == Contested:
+			case CaseKind(row.Value[0]) == Contested:
 				f.Contested++
 			}
 			return true
@@ -164,7 +167,7 @@ func (h *Hearings) Figures(ctx context.Context, since time.Time) (f Figures, err
 			if len(row.Value) != 2 {
 				return false
 			}
-			if Kind(row.Value[1]) == Contested {
+			if CaseKind(row.Value[1]) == Contested {
 				return true
 			}
 			switch Outcome(row.Value[0]) {
@@ -203,7 +206,7 @@ func each(r abuse.Reader, from, to []byte, see func(abuse.Row) bool) error {
 
 // Case gives one case, or [ErrNoCase].
 func (h *Hearings) Case(ctx context.Context, id uuid.UUID) (c Case, err error) {
-	err = h.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
+	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
 		c, err = readCase(r, id)
 		return err
 	})
@@ -218,7 +221,7 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 		return Case{}, err
 	}
 	now := h.now()
-	err = h.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
+	err = h.store.Update(ctx, func(w abuse.Writer) (err error) {
 		if c, err = readCase(w, id); err != nil {
 			return err
 		}
@@ -229,6 +232,11 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 			return ErrClaimed
 		}
 		c.Holder, c.Held, c.Version = person, now, c.Version+1
+		if c.Kind != Contested {
+			if err := h.refresh(w, &c, now); err != nil {
+				return err
+			}
+		}
 		return writeCase(w, &c)
 	})
 	if err != nil {
@@ -237,9 +245,24 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 	return c, nil
 }
 
+// refresh puts into the case what the account is under by now, so that the person sees all that
+// the answer will be about.
+func (h *Hearings) refresh(r abuse.Reader, c *Case, now time.Time) error {
+	c.Current = abuse.Decision{}
+	step, under, err := h.cfg.Desk.InForce(r, c.Decision.Account, now)
+	if err != nil || !under || step.Decision == c.Decision.ID {
+		return err
+	}
+	c.Current, err = findDecision(r, c.Decision.Account, step.Decision)
+	if errors.Is(err, ErrNoDecision) {
+		return nil // the service keeps decisions elsewhere
+	}
+	return err
+}
+
 // Release gives a case back that was claimed at the version. Errors are as of [Hearings.Claim].
 func (h *Hearings) Release(ctx context.Context, id uuid.UUID, version uint64) error {
-	return h.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return h.store.Update(ctx, func(w abuse.Writer) error {
 		c, err := readCase(w, id)
 		switch {
 		case err != nil:
@@ -254,9 +277,6 @@ func (h *Hearings) Release(ctx context.Context, id uuid.UUID, version uint64) er
 	})
 }
 
-// MaxPerson is the length of the longest name of a person, in bytes.
-const MaxPerson = 64
-
 // checkPerson takes a name as services write them, and nothing that might be a telephone number.
 func checkPerson(name string) error {
 	digits, letters := 0, 0
@@ -267,11 +287,11 @@ func checkPerson(name string) error {
 		case unicode.IsLetter(r):
 			letters++
 		case !unicode.IsPrint(r):
-			letters = -MaxPerson
+			letters = -MaxReviewer
 		}
 	}
-	if len(name) > MaxPerson || !utf8.ValidString(name) || letters < 1 || digits > 6 {
-		return &abuse.Error{Field: "reviewer", Problem: "must be a name of 1 to 64 bytes with a letter and at most 6 digits"}
+	if len(name) > MaxReviewer || !utf8.ValidString(name) || letters < 1 || digits > 6 {
+		return &abuse.Error{Field: "reviewer", Problem: "must be a name of 1 to 128 bytes with a letter and at most 6 digits"}
 	}
 	return nil
 }

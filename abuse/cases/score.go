@@ -155,7 +155,7 @@ func (h *Hearings) Weights(ctx context.Context) (map[string]float64, error) {
 
 func (h *Hearings) cards(ctx context.Context, from, to []byte) (cards []Card, err error) {
 	oldest := h.now().Add(-h.cfg.Score.Window).Unix()
-	err = h.cfg.Store.View(ctx, func(r abuse.Reader) error {
+	err = h.store.View(ctx, func(r abuse.Reader) error {
 		cards = cards[:0]
 		for from := from; ; {
 			rows, err := r.Scan(abuse.Feedback, from, to, runRows)

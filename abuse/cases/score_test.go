@@ -1,7 +1,6 @@
 package cases_test
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -73,7 +72,7 @@ func judged(n int, from string, v cases.Verdict, s cases.Source) cases.Feedback 
 
 func TestCards(t *testing.T) {
 	h, clock := hearings(t, nil)
-	ctx := context.Background()
+
 	unknown, err := h.Card(ctx, "messenger")
 	require.NoError(t, err)
 	require.Equal(t, cases.Card{Partner: "messenger", High: 1, Weight: 1}, unknown, "who is not known has passed our vetting")
@@ -114,7 +113,7 @@ func TestCards(t *testing.T) {
 func TestWeight(t *testing.T) {
 	last := 1.0
 	h, _ := hearings(t, nil)
-	ctx := context.Background()
+
 	for n := range 200 {
 		require.NoError(t, h.Give(ctx, judged(n, "bank", cases.Wrong, cases.FromReview), judged(n, "messenger", cases.Right, cases.FromReview)))
 		card, err := h.Card(ctx, "bank")
@@ -133,7 +132,7 @@ func TestWeight(t *testing.T) {
 // does not corroborate; both with and without feedback about it.
 func TestEchoIsNoMerit(t *testing.T) {
 	h, _ := hearings(t, nil)
-	ctx := context.Background()
+
 	ours := told(1, self)
 	ours.Path = []string{"messenger"}
 	passed := told(2, "bank")
@@ -173,9 +172,9 @@ func TestFeedbackIsChecked(t *testing.T) {
 		{From: "bank", Verdict: cases.Right, Source: cases.FromReview},
 	} {
 		var bad *abuse.Error
-		require.ErrorAs(t, h.Give(context.Background(), f), &bad)
+		require.ErrorAs(t, h.Give(ctx, f), &bad)
 	}
-	cards, err := h.Cards(context.Background())
+	cards, err := h.Cards(ctx)
 	require.NoError(t, err)
 	require.Empty(t, cards)
 }

@@ -30,27 +30,27 @@ func parseWord[E ~uint8](text []byte, what string, words []string) (E, error) {
 	return 0, &abuse.Error{Field: what, Problem: "is not one of the known words"}
 }
 
-// Kind says what a case asks of a person. The zero Kind is invalid.
-type Kind uint8
+// CaseKind says what a case asks of a person. The zero CaseKind is invalid.
+type CaseKind uint8
 
 // The kinds of case.
 const (
-	Review    Kind = 1 // is this decision of the service's right?
-	Appeal    Kind = 2 // the account's holder says that it is not
-	Contested Kind = 3 // somebody appealed at a partner's: is our signal right?
+	Review    CaseKind = 1 // is this decision of the service's right?
+	Appeal    CaseKind = 2 // the account's holder says that it is not
+	Contested CaseKind = 3 // somebody appealed at a partner's: is our signal right?
 )
 
 var kindWords = []string{"invalid", "review", "appeal", "contested"}
 
 // String gives "review", "appeal", "contested" or "invalid".
-func (k Kind) String() string { return word(k, kindWords) }
+func (k CaseKind) String() string { return word(k, kindWords) }
 
 // MarshalText gives the word; an invalid kind is an [*abuse.Error].
-func (k Kind) MarshalText() ([]byte, error) { return wordText(k, "case kind", kindWords) }
+func (k CaseKind) MarshalText() ([]byte, error) { return wordText(k, "case kind", kindWords) }
 
-// UnmarshalText reads what [Kind.String] gives; anything else is an [*abuse.Error].
-func (k *Kind) UnmarshalText(text []byte) (err error) {
-	*k, err = parseWord[Kind](text, "case kind", kindWords)
+// UnmarshalText reads what [CaseKind.String] gives; anything else is an [*abuse.Error].
+func (k *CaseKind) UnmarshalText(text []byte) (err error) {
+	*k, err = parseWord[CaseKind](text, "case kind", kindWords)
 	return err
 }
 

@@ -1,0 +1,249 @@
+package cases
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// Settle decides on an account and brings what is in force up to date, within the transaction that
+// records the decision: DeciderConfig.Settle of package watch. A live decision says what the
+// account is under from now on, and Undoes names the decision that it takes back in whole or in
+// part. One in background says what would have been done; nothing is in force by it. One of a
+// backtest is treated as live: give it a store of its own.
+//
+// With record false nothing is written, and the decision is what would be recorded. Evidence with
+// an account of no or of more than 256 bytes is an [*abuse.Error]; other errors are the store's.
+func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error) {
+	now = now.UTC().Round(0)
+	was, err := loadHeld(w, e.Account)
+	if err != nil {
+		return abuse.Decision{}, err
+	}
+	s := settling{desk: d, tally: d.tally(w, now), was: was, current: was.current(now), now: now}
+	dec, err := s.decide(e)
+	if err != nil || !record {
+		return dec, err
+	}
+	is := held{Ruling: was.Ruling}
+	if !is.Ruling.stands(now) {
+		is.Ruling = Ruling{}
+	}
+	if acts(dec.Mode) && dec.Action > abuse.None && dec.Reviewer == "" {
+		is.Step = s.step(&dec)
+	}
+	if err := is.replace(w, e.Account, was); err != nil {
+		return abuse.Decision{}, err
+	}
+	if dec.Undoes != (uuid.UUID{}) {
+		if err := s.receipt(w, &is); err != nil {
+			return abuse.Decision{}, err
+		}
+	}
+	return dec, s.tally.write(w)
+}
+
+func acts(m abuse.Mode) bool { return m == abuse.Live || m == abuse.Backtest }
+
+// settling is the work on one account.
+type settling struct {
+	desk    *Desk
+	tally   *tally
+	was     held
+	current Step // in force
+	now     time.Time
+	bounds  []abuse.Bound
+}
+
+// decide comes to the decision.
+func (s *settling) decide(e abuse.Evidence) (abuse.Decision, error) {
+	ruling := s.was.Ruling
+	if !ruling.stands(s.now) {
+		ruling = Ruling{}
+	}
+	unseen := e
+	if len(ruling.Seen) > 0 {
+		unseen = without(e, ruling.saw)
+	}
+	dec, err := s.bounded(unseen)
+	if err != nil {
+		return dec, err
+	}
+	if ruling.Reviewer != "" {
+		proposed := dec.Action
+		if len(unseen.Sightings) < len(e.Sightings) {
+			proposed = max(proposed, s.desk.cfg.Decide(e, s.now).Action)
+		}
+		if acts(dec.Mode) && dec.Action > ruling.Action && dec.Action > abuse.None {
+			// New evidence goes further than what the person has seen.
+		} else if ruling.Action > abuse.None {
+			s.bounds = append(s.bounds, abuse.Bound{Name: Ruled, Proposed: proposed})
+			ruling.onto(&dec)
+		} else if proposed > dec.Action {
+			s.bounds = append(s.bounds, abuse.Bound{Name: Ruled, Proposed: proposed})
+		}
+	}
+	s.undo(&dec)
+	dec.Bounds = s.bounds
+	return dec, nil
+}
+
+// bounded decides under the bounds: where one is met, again without what met it.
+func (s *settling) bounded(e abuse.Evidence) (abuse.Decision, error) {
+	var first *abuse.Decision // the first that met a bound
+	capped := false           // one of these was a cap
+	for {
+		dec := s.desk.cfg.Decide(e, s.now)
+		s.endless(&dec)
+		if !acts(dec.Mode) {
+			return dec, nil
+		}
+		if dec.Action <= abuse.Label || dec.Action <= s.current.Action {
+			if first == nil || dec.Action >= abuse.Label {
+				return dec, nil
+			}
+			return s.soft(first, &dec, capped), nil
+		}
+		carriers, categories := carriersOf(&dec)
+		var names []string
+		for _, c := range categories {
+			names = append(names, c.String())
+		}
+		c := claimsOf(carriers, dec.Rule, names)
+		hits, err := s.tally.check(c)
+		if err != nil {
+			return dec, err
+		}
+		if len(hits) == 0 {
+			s.tally.grant(c)
+			return dec, nil
+		}
+		for i := range hits {
+			s.bound(&hits[i], dec.Action)
+			capped = capped || hits[i].cap()
+		}
+		if first == nil {
+			first = &dec
+		}
+		// What carries the step in force is not left out: it is new steps that are bounded.
+		rest := without(e, func(x *abuse.Sighting) bool {
+			return !s.carries(x) && slices.ContainsFunc(hits, func(h hit) bool { return h.leaves(x) })
+		})
+		if len(rest.Sightings) == len(e.Sightings) {
+			if s.current.Action >= abuse.Label {
+				return s.kept(dec), nil
+			}
+			return s.soft(first, nil, capped), nil
+		}
+		e = rest
+	}
+}
+
+// carries says whether a sighting is of a signal that carries the step in force.
+func (s *settling) carries(x *abuse.Sighting) bool {
+	return slices.ContainsFunc(s.current.Carriers, func(c Carrier) bool { return c.From == x.From && c.Signal == x.Signal.ID })
+}
+
+// bound puts a bound down that was met, once.
+func (s *settling) bound(h *hit, proposed abuse.Action) {
+	b := abuse.Bound{Name: h.bound, Limit: h.limit, Used: h.used, Proposed: proposed}
+	if !slices.Contains(s.bounds, b) {
+		s.bounds = append(s.bounds, b)
+	}
+}
+
+// endless gives an end to an automatic step that has none, or one too far away.
+func (s *settling) endless(dec *abuse.Decision) {
+	if dec.Action <= abuse.None {
+		return
+	}
+	if last := s.now.Add(abuse.MaxDuration); dec.Until.IsZero() || dec.Until.After(last) {
+		s.bound(&hit{bound: NoEnd, limit: int64(abuse.MaxDuration / time.Second)}, dec.Action)
+		dec.Until = last
+	}
+}
+
+// kept is a decision that leaves the account under the step that it is under.
+func (s *settling) kept(dec abuse.Decision) abuse.Decision {
+	c := &s.current
+	dec.Reason = "No harsher than " + c.Action.String() + ", which is in force, because of " + s.names() + ". " + dec.Reason
+	dec.Action, dec.Scope = c.Action, c.Scope
+	if !c.Until.IsZero() && c.Until.Before(dec.Until) {
+		dec.Until = c.Until
+	}
+	return dec
+}
+
+// soft is what remains to be seen of a step that met a bound. What is left of the evidence, if it
+// was decided on, came to none.
+func (s *settling) soft(first, rest *abuse.Decision, capped bool) abuse.Decision {
+	switch {
+	case capped:
+		dec := *first
+		dec.Reason = "A label and nothing harsher, because of " + s.names() + ". " + dec.Reason
+		dec.Action, dec.Scope = abuse.Label, abuse.ScopeAccount
+		return dec
+	case s.current.Action <= abuse.None:
+		dec := *first
+		dec.Mode = abuse.Background
+		dec.Reason = "Not carried out, because of " + s.names() + ". " + dec.Reason
+		return dec
+	}
+	return *rest
+}
+
+func (s *settling) names() string {
+	var names []string
+	for _, b := range s.bounds {
+		if !slices.Contains(names, b.Name) {
+			names = append(names, b.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// undo says what a decision takes back. One that takes back is live.
+func (s *settling) undo(dec *abuse.Decision) {
+	c := &s.current
+	if c.Action <= abuse.None {
+		return
+	}
+	if !acts(dec.Mode) {
+		s.bounds = append(s.bounds, abuse.Bound{Name: BackgroundPolicy, Proposed: dec.Action})
+		dec.Mode, dec.Action, dec.Scope, dec.Until = abuse.Live, abuse.None, abuse.ScopeAccount, time.Time{}
+	}
+	sooner := !dec.Until.IsZero() && (c.Until.IsZero() || dec.Until.Before(c.Until))
+	if dec.Action < c.Action || dec.Action == c.Action && sooner {
+		dec.Undoes = c.Decision
+	}
+}
+
+// step is what a decision puts in force.
+func (s *settling) step(dec *abuse.Decision) Step {
+	carriers, categories := carriersOf(dec)
+	step := Step{Account: dec.Account, Decision: dec.ID, Action: dec.Action, Scope: dec.Scope, Until: dec.Until,
+		Rule: dec.Rule, Carriers: carriers, Since: s.now}
+	if len(categories) > 0 {
+		step.Category = categories[0]
+	}
+	if s.current.Action == dec.Action {
+		step.Since = s.current.Since
+	}
+	return step
+}
+
+// without gives the evidence without some of its sightings.
+func without(e abuse.Evidence, gone func(*abuse.Sighting) bool) abuse.Evidence {
+	kept := make([]abuse.Sighting, 0, len(e.Sightings))
+	for i := range e.Sightings {
+		if !gone(&e.Sightings[i]) {
+			kept = append(kept, e.Sightings[i])
+		}
+	}
+	e.Sightings = kept
+	return e
+}

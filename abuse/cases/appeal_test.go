@@ -15,7 +15,7 @@ import (
 	"github.com/hueandcry/hueandcry/abuse/cases"
 )
 
-func appeals(t testing.TB, b *bench) (all []cases.Case) {
+func appeals(t testing.TB, b *court) (all []cases.Case) {
 	queue, err := b.Queue(ctx, 100)
 	require.NoError(t, err)
 	for _, c := range queue {
@@ -33,15 +33,15 @@ func appeals(t testing.TB, b *bench) (all []cases.Case) {
 func TestOneAppealReachesAll(t *testing.T) {
 	const account = "account-of-nobody-else"
 	signal := told(1, "messenger")
-	var services []*bench
+	var services []*court
 	withdrawn := 0
 	var carried []cases.AppealReference
-	origin := newBench(t, "messenger", func(c *cases.HearingsConfig) {
+	origin := newCourt(t, "messenger", func(c *cases.HearingsConfig) {
 		c.Retract = func(_ context.Context, id uuid.UUID) error {
 			require.Equal(t, signal.ID, id)
 			withdrawn++
 			for _, s := range services { // as a feed does: the evidence is decided on without it
-				s.decide(t, evidence(account))
+				s.decide(t, brought(account))
 			}
 			return nil
 		}
@@ -56,10 +56,10 @@ func TestOneAppealReachesAll(t *testing.T) {
 			}
 		}
 	}
-	services = []*bench{newBench(t, "social", carry("social")), newBench(t, "market", carry("market"))}
+	services = []*court{newCourt(t, "social", carry("social")), newCourt(t, "market", carry("market"))}
 	var decisions []abuse.Decision
 	for _, s := range services {
-		decisions = append(decisions, s.decide(t, evidence(account, signal)))
+		decisions = append(decisions, s.decide(t, brought(account, signal)))
 		require.Equal(t, abuse.Suspend, s.action(t, account))
 	}
 
@@ -100,8 +100,8 @@ func TestOneAppealReachesAll(t *testing.T) {
 // The receiver's person grants the appeal: the step is undone and the partner's card has it, also
 // over what a review had said, whatever the origin finds.
 func TestAppealGranted(t *testing.T) {
-	b := newBench(t, self, nil)
-	d := b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", told(1, "messenger")))
 	b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Upheld, Reviewer: "Anna"})
 	b.clock.add(24 * time.Hour)
 	appeal, err := b.Open(ctx, "a", d.ID)
@@ -124,8 +124,8 @@ func TestAppealGranted(t *testing.T) {
 
 // A person's own step can be appealed against in turn.
 func TestAppealAgainstPerson(t *testing.T) {
-	b := newBench(t, self, nil)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", told(1, "messenger")))
 	forEver := b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Disable, ForEver: true})
 	appeal, err := b.Open(ctx, "a", forEver.ID)
 	require.NoError(t, err)
@@ -134,9 +134,9 @@ func TestAppealAgainstPerson(t *testing.T) {
 }
 
 func TestAppealsThatCannotBe(t *testing.T) {
-	b := newBench(t, self, nil)
-	d := b.decide(t, evidence("a", told(1, "messenger")))
-	none := b.decide(t, evidence("b"))
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", told(1, "messenger")))
+	none := b.decide(t, brought("b"))
 	_, err := b.Open(ctx, "a", uuid.New())
 	require.ErrorIs(t, err, cases.ErrNoDecision)
 	_, err = b.Open(ctx, "b", d.ID)
@@ -159,7 +159,7 @@ func TestReferences(t *testing.T) {
 		for _, account := range []string{"a", "b"} {
 			var got []cases.AppealReference
 			fail := true
-			b := newBench(t, self, func(c *cases.HearingsConfig) {
+			b := newCourt(t, self, func(c *cases.HearingsConfig) {
 				c.Key = append(make([]byte, 31), key)
 				c.Carry = func(_ context.Context, ref cases.AppealReference) error {
 					if fail {
@@ -171,7 +171,7 @@ func TestReferences(t *testing.T) {
 			})
 			relayed := told(2, "bank")
 			relayed.Path = []string{"market"}
-			d := b.decide(t, evidence(account, told(1, "messenger"), relayed))
+			d := b.decide(t, brought(account, told(1, "messenger"), relayed))
 			require.Len(t, d.Signals, 2)
 			_, err := b.Open(ctx, account, d.ID)
 			require.NoError(t, err)
@@ -203,7 +203,7 @@ func TestReferences(t *testing.T) {
 // A partner can fill its own share of the queue here and no more.
 func TestContest(t *testing.T) {
 	retracted := 0
-	b := newBench(t, "messenger", func(c *cases.HearingsConfig) {
+	b := newCourt(t, "messenger", func(c *cases.HearingsConfig) {
 		c.MostContested = 3
 		c.Retract = func(context.Context, uuid.UUID) error {
 			if retracted++; retracted == 1 {
@@ -212,7 +212,7 @@ func TestContest(t *testing.T) {
 			return nil
 		}
 	})
-	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: signalID(1), Due: noon.AddDate(0, 0, 2)}
+	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: toldID(1), Due: session.AddDate(0, 0, 2)}
 	for n, change := range []func(*cases.AppealReference){
 		func(r *cases.AppealReference) { r.To = "bank" }, func(r *cases.AppealReference) { r.Reference = cases.Reference{} },
 		func(r *cases.AppealReference) { r.Signal = uuid.Nil },
@@ -230,18 +230,18 @@ func TestContest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, c.ID, same.ID)
 	for n := byte(2); n <= 3; n++ {
-		late := cases.AppealReference{To: "messenger", Reference: cases.Reference{n}, Signal: signalID(int(n)), Due: noon.AddDate(1, 0, 0)}
+		late := cases.AppealReference{To: "messenger", Reference: cases.Reference{n}, Signal: toldID(int(n)), Due: session.AddDate(1, 0, 0)}
 		c, err := b.Contest(ctx, "social", late)
 		require.NoError(t, err)
-		require.Equal(t, noon.Add(14*24*time.Hour), c.Due)
+		require.Equal(t, session.Add(14*24*time.Hour), c.Due)
 	}
-	more := cases.AppealReference{To: "messenger", Reference: cases.Reference{9}, Signal: signalID(9)}
+	more := cases.AppealReference{To: "messenger", Reference: cases.Reference{9}, Signal: toldID(9)}
 	_, err = b.Contest(ctx, "social", more)
 	require.ErrorIs(t, err, cases.ErrTooMany)
 	_, err = b.Contest(ctx, "socialist", more) // whose name begins with the other's
 	require.NoError(t, err)
 
-	_, err = b.tryResolve(t, c.ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: noon.AddDate(0, 0, 1)})
+	_, err = b.tryResolve(t, c.ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 1)})
 	var bad *abuse.Error
 	require.ErrorAs(t, err, &bad, "a signal is right or wrong")
 	b.resolve(t, c.ID, overturned(cases.WrongSignal))
@@ -254,7 +254,7 @@ func TestContest(t *testing.T) {
 	cards, err := b.Cards(ctx)
 	require.NoError(t, err)
 	require.Empty(t, cards, "our own signals are nobody's score")
-	f, err := b.Figures(ctx, noon)
+	f, err := b.Figures(ctx, session)
 	require.NoError(t, err)
 	require.Equal(t, cases.Figures{Open: 4, Contested: 4}, f)
 }

@@ -19,7 +19,7 @@ import (
 
 const self = "social"
 
-var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+var session = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // hands is a clock that is set by hand.
 type hands struct {
@@ -39,8 +39,8 @@ func (c *hands) add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// bench is a desk with hearings on a store of their own.
-type bench struct {
+// court is a desk with hearings on a store of their own.
+type court struct {
 	*cases.Hearings
 	desk  *cases.Desk
 	store abuse.Store
@@ -48,8 +48,8 @@ type bench struct {
 	name  string
 }
 
-func newBench(t testing.TB, name string, change func(*cases.HearingsConfig)) *bench {
-	b := &bench{store: abuse.NewMemory(), clock: &hands{at: noon}, name: name}
+func newCourt(t testing.TB, name string, change func(*cases.HearingsConfig)) *court {
+	b := &court{store: abuse.NewMemory(), clock: &hands{at: session}, name: name}
 	policy := abuse.DefaultPolicy(name, abuse.Live)
 	var err error
 	b.desk, err = cases.New(cases.Config{Store: b.store, Clock: b.clock.now,
@@ -65,25 +65,25 @@ func newBench(t testing.TB, name string, change func(*cases.HearingsConfig)) *be
 }
 
 func hearings(t testing.TB, change func(*cases.HearingsConfig)) (*cases.Hearings, *hands) {
-	b := newBench(t, self, change)
+	b := newCourt(t, self, change)
 	return b.Hearings, b.clock
 }
 
-func signalID(n int) uuid.UUID {
+func toldID(n int) uuid.UUID {
 	return uuid.MustParse(fmt.Sprintf("019a0000-0000-7000-8000-%012x", n))
 }
 
 // told is a signal that suspends under the default policy.
 func told(n int, origin string) abuse.Signal {
-	seen := noon.AddDate(0, 0, -3)
-	return abuse.Signal{ID: signalID(n), Origin: origin, Category: abuse.Phishing, Class: abuse.Confirmed, Confidence: 85,
+	seen := session.AddDate(0, 0, -3)
+	return abuse.Signal{ID: toldID(n), Origin: origin, Category: abuse.Phishing, Class: abuse.Confirmed, Confidence: 85,
 		Severity: abuse.High, Review: abuse.ReviewHuman, Reports: 14, FirstObserved: seen, LastObserved: seen,
 		ValidUntil: seen.AddDate(0, 0, 90), Permitted: abuse.PermitDirect, ActionTaken: abuse.Suspend, Revision: 1}
 }
 
-// evidence are signals about the one phone number of an account.
-func evidence(account string, signals ...abuse.Signal) abuse.Evidence {
-	e := abuse.Evidence{Account: account, Holdings: []abuse.Holding{{Kind: hashing.Phone, Since: noon.AddDate(-2, 0, 0), Verified: abuse.Yes, Accounts: 1}}}
+// brought are signals about the one phone number of an account.
+func brought(account string, signals ...abuse.Signal) abuse.Evidence {
+	e := abuse.Evidence{Account: account, Holdings: []abuse.Holding{{Kind: hashing.Phone, Since: session.AddDate(-2, 0, 0), Verified: abuse.Yes, Accounts: 1}}}
 	for _, s := range signals {
 		from := s.Origin
 		if len(s.Path) > 0 {
@@ -95,7 +95,7 @@ func evidence(account string, signals ...abuse.Signal) abuse.Evidence {
 }
 
 // decide settles and puts the decision where package watch does.
-func (b *bench) decide(t testing.TB, e abuse.Evidence) (d abuse.Decision) {
+func (b *court) decide(t testing.TB, e abuse.Evidence) (d abuse.Decision) {
 	settle := b.Around(b.desk.Settle)
 	require.NoError(t, b.store.Update(context.Background(), func(w abuse.Writer) (err error) {
 		if d, err = settle(w, e, b.clock.now(), true); err != nil {
@@ -114,7 +114,7 @@ func (b *bench) decide(t testing.TB, e abuse.Evidence) (d abuse.Decision) {
 }
 
 // action is what an account is under.
-func (b *bench) action(t testing.TB, account string) (a abuse.Action) {
+func (b *court) action(t testing.TB, account string) (a abuse.Action) {
 	require.NoError(t, b.store.View(context.Background(), func(r abuse.Reader) error {
 		step, under, err := b.desk.InForce(r, account, b.clock.now())
 		if a = abuse.None; under {
@@ -126,7 +126,7 @@ func (b *bench) action(t testing.TB, account string) (a abuse.Action) {
 }
 
 // decisions are those that are recorded about an account, the latest first.
-func (b *bench) decisions(t testing.TB, account string) (all []abuse.Decision) {
+func (b *court) decisions(t testing.TB, account string) (all []abuse.Decision) {
 	require.NoError(t, b.store.View(context.Background(), func(r abuse.Reader) error {
 		prefix := append(binary.BigEndian.AppendUint16(nil, uint16(len(account))), account...)
 		rows, err := r.Scan(abuse.Decisions, prefix, append(prefix, 0xff), 1000)
@@ -141,13 +141,13 @@ func (b *bench) decisions(t testing.TB, account string) (all []abuse.Decision) {
 }
 
 // resolve claims the case and answers it.
-func (b *bench) resolve(t testing.TB, id uuid.UUID, r cases.Resolution) abuse.Decision {
+func (b *court) resolve(t testing.TB, id uuid.UUID, r cases.Resolution) abuse.Decision {
 	d, err := b.tryResolve(t, id, r)
 	require.NoError(t, err)
 	return d
 }
 
-func (b *bench) tryResolve(t testing.TB, id uuid.UUID, r cases.Resolution) (abuse.Decision, error) {
+func (b *court) tryResolve(t testing.TB, id uuid.UUID, r cases.Resolution) (abuse.Decision, error) {
 	if r.Reviewer == "" {
 		r.Reviewer = "Agatha"
 	}
@@ -158,7 +158,7 @@ func (b *bench) tryResolve(t testing.TB, id uuid.UUID, r cases.Resolution) (abus
 }
 
 // only gives the one open case.
-func (b *bench) only(t testing.TB) cases.Case {
+func (b *court) only(t testing.TB) cases.Case {
 	all, err := b.Queue(context.Background(), 10)
 	require.NoError(t, err)
 	require.Len(t, all, 1)

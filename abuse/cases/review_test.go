@@ -34,16 +34,16 @@ func overturned(g cases.Ground) cases.Resolution {
 // A suspension is put before a person, who upholds it: it stays what it was, and ends when its signal
 // is withdrawn, with nobody asked again.
 func TestUpheld(t *testing.T) {
-	b := newBench(t, self, nil)
-	d := b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", told(1, "messenger")))
 	require.Equal(t, abuse.Suspend, d.Action)
 	c := b.only(t)
 	require.Equal(t, cases.Review, c.Kind)
 	require.Equal(t, "step", c.Why)
 	same(t, d, c.Decision, "the decision comes back from the store as it was")
-	b.decide(t, evidence("a")) // and back: the same decision again is the same case
+	b.decide(t, brought("a")) // and back: the same decision again is the same case
 	b.clock.add(-2 * time.Second)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b.decide(t, brought("a", told(1, "messenger")))
 	require.Equal(t, c.ID, b.only(t).ID)
 
 	answer := b.resolve(t, c.ID, cases.Resolution{Outcome: cases.Upheld})
@@ -56,7 +56,7 @@ func TestUpheld(t *testing.T) {
 	card, err := b.Card(ctx, "messenger")
 	require.NoError(t, err)
 	require.Equal(t, [4]cases.Count{2: {Right: 1}}, card.By)
-	closed, err := b.Closed(ctx, noon, 10)
+	closed, err := b.Closed(ctx, session, 10)
 	require.NoError(t, err)
 	require.Len(t, closed, 1)
 	require.Equal(t, answer.ID, closed[0].Result)
@@ -65,15 +65,15 @@ func TestUpheld(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, all)
 
-	b.decide(t, evidence("a"))
+	b.decide(t, brought("a"))
 	require.Equal(t, abuse.None, b.action(t, "a"))
 }
 
 // What a person has taken back stays so, also when the evidence comes again; new evidence may act.
 func TestOverturned(t *testing.T) {
 	for _, ground := range []cases.Ground{cases.WrongSignal, cases.WrongPerson, cases.TooHarsh} {
-		b := newBench(t, self, nil)
-		d := b.decide(t, evidence("a", told(1, "messenger")))
+		b := newCourt(t, self, nil)
+		d := b.decide(t, brought("a", told(1, "messenger")))
 		answer := b.resolve(t, b.only(t).ID, overturned(ground))
 		require.Equal(t, abuse.None, answer.Action)
 		require.True(t, answer.Until.IsZero())
@@ -81,9 +81,9 @@ func TestOverturned(t *testing.T) {
 		require.Equal(t, abuse.None, b.action(t, "a"))
 		revised := told(1, "messenger")
 		revised.Revision, revised.Confidence = 2, 95
-		b.decide(t, evidence("a", revised))
+		b.decide(t, brought("a", revised))
 		require.Equal(t, abuse.None, b.action(t, "a"), "it has been looked at")
-		b.decide(t, evidence("a", revised, told(2, "bank")))
+		b.decide(t, brought("a", revised, told(2, "bank")))
 		require.Equal(t, abuse.Suspend, b.action(t, "a"), "this one has not")
 
 		card, err := b.Card(ctx, "messenger")
@@ -98,10 +98,10 @@ func TestOverturned(t *testing.T) {
 }
 
 func TestChanged(t *testing.T) {
-	b := newBench(t, self, nil)
-	d := b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", told(1, "messenger")))
 	id := b.only(t).ID
-	until := noon.AddDate(0, 0, 2)
+	until := session.AddDate(0, 0, 2)
 	for name, bad := range map[string]cases.Resolution{
 		"no outcome":      {},
 		"no ground":       {Outcome: cases.Overturned},
@@ -109,8 +109,8 @@ func TestChanged(t *testing.T) {
 		"no step":         {Outcome: cases.Changed, Until: until},
 		"none":            {Outcome: cases.Changed, Step: abuse.None, Until: until},
 		"no end":          {Outcome: cases.Changed, Step: abuse.Limit},
-		"past":            {Outcome: cases.Changed, Step: abuse.Limit, Until: noon.AddDate(0, 0, -1)},
-		"far":             {Outcome: cases.Changed, Step: abuse.Limit, Until: noon.AddDate(2, 0, 0)},
+		"past":            {Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, -1)},
+		"far":             {Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(2, 0, 0)},
 		"as it was":       {Outcome: cases.Changed, Step: d.Action, Until: d.Until},
 		"limit for ever":  {Outcome: cases.Changed, Step: abuse.Limit, ForEver: true},
 		"upheld for ever": {Outcome: cases.Upheld, ForEver: true},
@@ -130,14 +130,14 @@ func TestChanged(t *testing.T) {
 	card, err := b.Card(ctx, "messenger")
 	require.NoError(t, err)
 	require.Zero(t, card.Right+card.Wrong)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b.decide(t, brought("a", told(1, "messenger")))
 	require.Equal(t, abuse.Limit, b.action(t, "a"), "the rule does not come back")
 }
 
 // An account is closed without end by a person with a name, who says so in a word of its own.
 func TestForEver(t *testing.T) {
-	b := newBench(t, self, nil)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", told(1, "messenger")))
 	answer := b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Disable, ForEver: true, Reviewer: "Ben"})
 	require.Equal(t, abuse.Disable, answer.Action)
 	require.True(t, answer.Until.IsZero())
@@ -163,8 +163,8 @@ func TestReviewerIsNamed(t *testing.T) {
 
 // Of many who claim at once one gets the case; who loses a claim has no say.
 func TestClaims(t *testing.T) {
-	b := newBench(t, self, nil)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", told(1, "messenger")))
 	id := b.only(t).ID
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -210,12 +210,12 @@ func TestClaims(t *testing.T) {
 
 // A person rules on what he has seen: if other signals carry the step by now, he is asked to look.
 func TestMoved(t *testing.T) {
-	b := newBench(t, self, nil)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", told(1, "messenger")))
 	id := b.only(t).ID
 	c, err := b.Claim(ctx, id, "Agatha")
 	require.NoError(t, err)
-	later := b.decide(t, evidence("a", told(2, "bank")))
+	later := b.decide(t, brought("a", told(2, "bank")))
 	require.Equal(t, abuse.Suspend, later.Action)
 	r := overturned(cases.WrongSignal)
 	r.Version, r.Reviewer = c.Version, "Agatha"
@@ -233,10 +233,10 @@ func TestMoved(t *testing.T) {
 
 // What is gone cannot be upheld: the case closes, and nothing is in force by it.
 func TestUpheldTooLate(t *testing.T) {
-	b := newBench(t, self, nil)
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", told(1, "messenger")))
 	id := b.only(t).ID
-	b.decide(t, evidence("a"))
+	b.decide(t, brought("a"))
 	require.Equal(t, abuse.Decision{}, b.resolve(t, id, cases.Resolution{Outcome: cases.Upheld}))
 	require.Equal(t, abuse.None, b.action(t, "a"))
 	require.Len(t, b.decisions(t, "a"), 2)
@@ -254,8 +254,8 @@ func TestWhatIsReviewed(t *testing.T) {
 		"rule":    {func(c *cases.HearingsConfig) { c.ReviewRule = func(rule string) bool { return rule != "none" } }, "rule"},
 		"sample":  {func(c *cases.HearingsConfig) { c.Sample = 1 }, "sample"},
 	} {
-		b := newBench(t, self, row.change)
-		d := b.decide(t, evidence("a", weak))
+		b := newCourt(t, self, row.change)
+		d := b.decide(t, brought("a", weak))
 		require.Greater(t, d.Action, abuse.None)
 		require.Less(t, d.Action, abuse.Suspend)
 		all, err := b.Queue(ctx, 10)
@@ -266,13 +266,13 @@ func TestWhatIsReviewed(t *testing.T) {
 		}
 		require.Len(t, all, 1, name)
 		require.Equal(t, row.why, all[0].Why)
-		b.decide(t, evidence("nothing"))
+		b.decide(t, brought("nothing"))
 		require.Equal(t, all[0].ID, b.only(t).ID, "where nothing is done nothing is reviewed")
 	}
 	n := 0
-	b := newBench(t, self, func(c *cases.HearingsConfig) { c.Sample = .25 })
+	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.Sample = .25 })
 	for i := range 80 {
-		b.decide(t, evidence("a"+string(rune('0'+i)), weak))
+		b.decide(t, brought("a"+string(rune('0'+i)), weak))
 	}
 	all, err := b.Queue(ctx, 1000)
 	require.NoError(t, err)
@@ -283,10 +283,10 @@ func TestWhatIsReviewed(t *testing.T) {
 // Cases that have passed their time are listed, and told of once.
 func TestOverdue(t *testing.T) {
 	var rung []cases.Case
-	b := newBench(t, self, func(c *cases.HearingsConfig) { c.Overdue = func(c cases.Case) { rung = append(rung, c) } })
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.Overdue = func(c cases.Case) { rung = append(rung, c) } })
+	b.decide(t, brought("a", told(1, "messenger")))
 	b.clock.add(time.Hour)
-	b.decide(t, evidence("b", told(1, "messenger")))
+	b.decide(t, brought("b", told(1, "messenger")))
 	require.NoError(t, b.Work(ctx))
 	require.Empty(t, rung)
 	b.clock.add(3*24*time.Hour - time.Minute)
@@ -299,14 +299,14 @@ func TestOverdue(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, late, 1)
 	require.True(t, late[0].Late(b.clock.now()))
-	f, err := b.Figures(ctx, noon)
+	f, err := b.Figures(ctx, session)
 	require.NoError(t, err)
 	require.Equal(t, cases.Figures{Open: 2, Reviews: 2, Late: 1}, f)
 	b.resolve(t, late[0].ID, overturned(cases.WrongPerson))
 	b.clock.add(24 * time.Hour)
 	require.NoError(t, b.Work(ctx))
 	require.Len(t, rung, 2)
-	f, err = b.Figures(ctx, noon)
+	f, err = b.Figures(ctx, session)
 	require.NoError(t, err)
 	require.Equal(t, cases.Figures{Open: 1, Reviews: 1, Late: 1, Overturned: 1}, f)
 }
@@ -315,7 +315,7 @@ func TestOverdue(t *testing.T) {
 func TestDeliver(t *testing.T) {
 	var taken []abuse.Decision
 	down := true
-	b := newBench(t, self, func(c *cases.HearingsConfig) {
+	b := newCourt(t, self, func(c *cases.HearingsConfig) {
 		c.Deliver = func(_ context.Context, d abuse.Decision) error {
 			if down {
 				return errors.New("down")
@@ -324,7 +324,7 @@ func TestDeliver(t *testing.T) {
 			return nil
 		}
 	})
-	b.decide(t, evidence("a", told(1, "messenger")))
+	b.decide(t, brought("a", told(1, "messenger")))
 	d := b.resolve(t, b.only(t).ID, overturned(cases.WrongPerson))
 	require.Error(t, b.Work(ctx))
 	require.Empty(t, taken)

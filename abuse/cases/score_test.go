@@ -151,14 +151,14 @@ func TestEchoIsNoMerit(t *testing.T) {
 	strong := told(4, "bank")
 	strong.Confidence = 85
 	policy := abuse.DefaultPolicy(self, abuse.Live)
-	alone := evidence("a", strong)
-	echoed := evidence("a", strong, ours, passed)
-	require.Equal(t, abuse.Decide(alone, policy, noon).Action, abuse.Decide(echoed, policy, noon).Action)
+	alone := brought("a", strong)
+	echoed := brought("a", strong, ours, passed)
+	require.Equal(t, abuse.Decide(alone, policy, session).Action, abuse.Decide(echoed, policy, session).Action)
 	second := told(5, "messenger")
-	require.Greater(t, abuse.Decide(evidence("a", strong, second), policy, noon).Action, abuse.Decide(alone, policy, noon).Action,
+	require.Greater(t, abuse.Decide(brought("a", strong, second), policy, session).Action, abuse.Decide(alone, policy, session).Action,
 		"while one that the messenger has found itself is: the test can tell")
 	// Feedback on the decision counts for those that carried it, and the echo is not among them.
-	d := abuse.Decide(echoed, policy, noon)
+	d := abuse.Decide(echoed, policy, session)
 	require.NoError(t, h.GiveOn(ctx, d, cases.Right, cases.FromReports))
 	card, err = h.Card(ctx, "messenger")
 	require.NoError(t, err)

@@ -11,14 +11,17 @@ import (
 	"github.com/hueandcry/hueandcry/abuse"
 )
 
-// The rows of the table Cases, by their first byte. Times are BE64 seconds, so that they sort.
+// The rows of the table Cases, by their first byte. Times are BE64 seconds, so that they sort; an account
+// is its length, 2, and its bytes.
 const (
+	ofRow     = 'a' // account, case 16      -> kind 1: all cases about an account
 	doneRow   = 'd' // closed 8, case 16     -> outcome 1, kind 1
 	theirsRow = 'f' // 1+partner, case 16    -> 1: open cases that partners brought
 	lateRow   = 'l' // due 8, case 16        -> 1: open, and nobody has been told yet that it is late
 	owedRow   = 'o' // debt 1, case 16       -> 1: something is owed to others
 	queueRow  = 'q' // due 8, case 16        -> kind 1: open
 	caseRow   = 'r' // case 16               -> Case, JSON
+	lastRow   = 'v' // account               -> case 16: its last review
 )
 
 // What is owed.
@@ -98,6 +101,11 @@ func openCase(w abuse.Writer, c Case) (Case, error) {
 	}
 	if err := w.Put(abuse.Cases, dueKey(lateRow, c.Due, c.ID), mark); err != nil {
 		return c, err
+	}
+	if c.Kind != Contested {
+		if err := w.Put(abuse.Cases, append(text([]byte{ofRow}, c.Decision.Account), c.ID[:]...), []byte{byte(c.Kind)}); err != nil {
+			return c, err
+		}
 	}
 	return c, writeCase(w, &c)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -49,12 +50,15 @@ type Case struct {
 // Late says whether the case is open and has passed its time.
 func (c *Case) Late(now time.Time) bool { return c.Outcome == 0 && !now.Before(c.Due) }
 
-// consider puts a decision that wants a person into the queue.
+// consider puts a decision that wants a person into the queue. One case a time and account is
+// enough: what the account is under by then is shown to who claims it.
 func (h *Hearings) consider(w abuse.Writer, d *abuse.Decision, now time.Time) error {
 	why := ""
 	switch {
 	case !d.Automated || d.Action <= abuse.None || d.Mode != abuse.Live:
 		return nil
+	case len(d.Bounds) > 0 && d.Action == abuse.Label:
+		return nil // a cap was met: what floods the rules does not flood people instead
 	case d.Action >= h.cfg.ReviewFrom:
 		why = "step"
 	case h.cfg.ReviewRule != nil && h.cfg.ReviewRule(d.Rule):
@@ -64,9 +68,43 @@ func (h *Hearings) consider(w abuse.Writer, d *abuse.Decision, now time.Time) er
 	default:
 		return nil
 	}
-	_, err := openCase(w, Case{ID: reviewID(d.ID), Kind: Review, Why: why,
+	lastKey := text([]byte{lastRow}, d.Account)
+	got, err := w.Get(abuse.Cases, lastKey)
+	if err != nil {
+		return err
+	}
+	if got[0] != nil {
+		last, err := caseOf(w, append([]byte{lastRow}, got[0]...))
+		if err != nil || last.Outcome == 0 || last.answers(d) {
+			return err
+		}
+	}
+	id := reviewID(d.ID)
+	if err := w.Put(abuse.Cases, lastKey, id[:]); err != nil {
+		return err
+	}
+	_, err = openCase(w, Case{ID: id, Kind: Review, Why: why,
 		Opened: now.UTC(), Due: now.UTC().Add(h.cfg.ReviewWithin), Decision: *d})
 	return err
+}
+
+// answers says whether a closed review has answered a later decision too: a step no harsher, by
+// signals that its person has seen and upheld.
+func (c *Case) answers(d *abuse.Decision) bool {
+	if c.Outcome != Upheld || d.Action > c.Decision.Action {
+		return false
+	}
+	for i := range d.Explanation.Signals {
+		s := &d.Explanation.Signals[i]
+		if !slices.Contains(d.Signals, s.Signal.ID) {
+			continue
+		}
+		seen := Carrier{s.From, s.Signal.Origin, s.Signal.ID}
+		if !explains(&c.Decision, &seen) && !explains(&c.Current, &seen) {
+			return false
+		}
+	}
+	return true
 }
 
 func reviewID(decision uuid.UUID) uuid.UUID { return digestID("review", decision[:]) }
@@ -96,6 +134,47 @@ func (h *Hearings) Late(ctx context.Context, limit int) (all []Case, err error) 
 		return err
 	})
 	return all, err
+}
+
+// Of gives at most limit cases about an account, open and closed, in no order that says anything:
+// for its holder who asks what there is about it.
+func (h *Hearings) Of(ctx context.Context, account string, limit int) (all []Case, err error) {
+	if len(account) > maxAccount {
+		return nil, nil
+	}
+	prefix := text([]byte{ofRow}, account)
+	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
+		all, err = listed(r, prefix, after(prefix), limit)
+		return err
+	})
+	return all, err
+}
+
+// Forget takes out all cases about an account that has been deleted, within the caller's Update, and
+// what is owed for them. Feedback stays: no account is in it.
+func (h *Hearings) Forget(w abuse.Writer, account string) error {
+	if len(account) > maxAccount {
+		return nil
+	}
+	prefix := text([]byte{ofRow}, account)
+	for {
+		all, err := listed(w, prefix, after(prefix), runRows)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			for _, key := range [][]byte{append(prefix[:len(prefix):len(prefix)], c.ID[:]...), idKey(caseRow, c.ID),
+				dueKey(queueRow, c.Due, c.ID), dueKey(lateRow, c.Due, c.ID), dueKey(doneRow, c.Closed, c.ID),
+				owedKey(debtCarry, c.ID), owedKey(debtDeliver, c.ID)} {
+				if err := w.Delete(abuse.Cases, key); err != nil {
+					return err
+				}
+			}
+		}
+		if len(all) < runRows {
+			return w.Delete(abuse.Cases, text([]byte{lastRow}, account))
+		}
+	}
 }
 
 // Closed gives at most limit cases that were closed at since or later, the oldest first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -240,6 +241,51 @@ func TestUpheldTooLate(t *testing.T) {
 	require.Equal(t, abuse.Decision{}, b.resolve(t, id, cases.Resolution{Outcome: cases.Upheld}))
 	require.Equal(t, abuse.None, b.action(t, "a"))
 	require.Len(t, b.decisions(t, "a"), 2)
+}
+
+// A review is not asked for again and again: while one is open, or where a person has upheld what the
+// signals carry; what is new is looked at.
+func TestOneReviewAtATime(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", told(1, "messenger")))
+	first := b.only(t)
+	b.decide(t, brought("a", told(1, "messenger"), told(2, "messenger")))
+	require.Equal(t, first.ID, b.only(t).ID)
+	b.resolve(t, first.ID, cases.Resolution{Outcome: cases.Upheld})
+	b.decide(t, brought("a", told(2, "messenger")))
+	all, err := b.Queue(ctx, 10)
+	require.NoError(t, err)
+	require.Empty(t, all, "the person has seen both")
+	b.decide(t, brought("a", told(3, "messenger")))
+	require.NotEqual(t, first.ID, b.only(t).ID)
+
+	of, err := b.Of(ctx, "a", 10)
+	require.NoError(t, err)
+	require.Len(t, of, 2)
+	b.decide(t, brought("b", told(4, "messenger")))
+	require.NoError(t, b.store.Update(ctx, func(w abuse.Writer) error { return b.Forget(w, "a") }))
+	require.Equal(t, "b", b.only(t).Decision.Account)
+	of, err = b.Of(ctx, "a", 10)
+	require.NoError(t, err)
+	require.Empty(t, of)
+	require.NoError(t, b.store.View(ctx, func(r abuse.Reader) error {
+		rows, err := r.Scan(abuse.Cases, nil, nil, 1000)
+		require.Len(t, rows, 5, "those of b: case, queue, late, of and last")
+		return err
+	}))
+	require.NoError(t, b.Work(ctx))
+}
+
+// What meets a cap is not put before people instead.
+func TestFloodOfCases(t *testing.T) {
+	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.ReviewFrom, c.Sample = abuse.Label, 1 })
+	for n := range 300 {
+		b.decide(t, brought("a"+strconv.Itoa(n), told(n+1, "messenger")))
+	}
+	f, err := b.Figures(ctx, session)
+	require.NoError(t, err)
+	require.LessOrEqual(t, f.Open, 100, "the cap of a partner in a day")
+	require.Greater(t, f.Open, 0)
 }
 
 func TestWhatIsReviewed(t *testing.T) {

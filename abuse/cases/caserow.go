@@ -41,8 +41,9 @@ func dueKey(row byte, at time.Time, id uuid.UUID) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{row}, uint64(max(at.Unix(), 0))), id[:]...)
 }
 
-// recordDecision puts a decision where package watch puts its own: account, the time backwards, ID.
-func recordDecision(w abuse.Writer, d *abuse.Decision) error {
+// Record puts a decision where package watch puts its own, so that it can be appealed against: for a
+// service that settles without that package. Its key is the account, the time backwards, the ID.
+func Record(w abuse.Writer, d abuse.Decision) error {
 	body, err := d.MarshalJSON()
 	if err != nil {
 		return &abuse.Error{Field: "decision", Problem: "cannot be written"}

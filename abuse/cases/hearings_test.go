@@ -101,13 +101,7 @@ func (b *court) decide(t testing.TB, e abuse.Evidence) (d abuse.Decision) {
 		if d, err = settle(w, e, b.clock.now(), true); err != nil {
 			return err
 		}
-		body, err := json.Marshal(d)
-		if err != nil {
-			return err
-		}
-		key := binary.BigEndian.AppendUint16(nil, uint16(len(e.Account)))
-		key = binary.BigEndian.AppendUint64(append(key, e.Account...), ^uint64(d.At.UnixNano()))
-		return w.Put(abuse.Decisions, append(key, d.ID[:]...), body)
+		return cases.Record(w, d)
 	}))
 	b.clock.add(time.Second)
 	return d

@@ -28,7 +28,7 @@ type Resolution struct {
 
 func (r *Resolution) check(c *Case, now time.Time) error {
 	bad := func(field, problem string) error { return &abuse.Error{Field: field, Problem: problem} }
-	if err := checkPerson(r.Reviewer); err != nil {
+	if err := CheckReviewer(r.Reviewer); err != nil {
 		return err
 	}
 	switch {
@@ -164,7 +164,7 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		}
 	}
 	d.Reason, d.Undo = c.reasons(r, &d)
-	return d, recordDecision(w, &d)
+	return d, Record(w, d)
 }
 
 // shows says whether the case shows each signal that carries the step, so that a person who rules on

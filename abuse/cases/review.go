@@ -296,7 +296,7 @@ func (h *Hearings) Case(ctx context.Context, id uuid.UUID) (c Case, err error) {
 // claimed again by the same person. It gives [ErrClaimed] where another has it, [ErrClosed],
 // [ErrNoCase], and an [*abuse.Error] for a name that is none.
 func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Case, err error) {
-	if err := checkPerson(person); err != nil {
+	if err := CheckReviewer(person); err != nil {
 		return Case{}, err
 	}
 	now := h.now()
@@ -356,8 +356,9 @@ func (h *Hearings) Release(ctx context.Context, id uuid.UUID, version uint64) er
 	})
 }
 
-// checkPerson takes a name as services write them, and nothing that might be a telephone number.
-func checkPerson(name string) error {
+// CheckReviewer says whether a person's name may be recorded, by an [*abuse.Error]: a name as
+// services write them, of 1 to [MaxReviewer] bytes, and nothing that might be a telephone number.
+func CheckReviewer(name string) error {
 	digits, letters := 0, 0
 	for _, r := range name {
 		switch {

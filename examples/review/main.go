@@ -195,6 +195,7 @@ func (o *office) figures(ctx context.Context) (f figures, err error) {
 	if f.Figures, err = o.hearings.Figures(ctx, o.clock().Add(-since)); err != nil {
 		return f, err
 	}
-	f.Partners, err = o.hearings.Cards(ctx)
+	cards, err := o.hearings.Cards(ctx)
+	f.Partners = append([]cases.Card{}, cards...) // in JSON never null
 	return f, err
 }

@@ -69,7 +69,7 @@ func (h *Hearings) Open(ctx context.Context, account string, decision uuid.UUID)
 			return err
 		}
 		switch {
-		case d.Action <= abuse.None:
+		case d.Action <= abuse.None || d.Mode != abuse.Live:
 			return &abuse.Error{Field: "decision", Problem: "takes no step that one could appeal against"}
 		case now.Sub(d.At) > h.cfg.AppealWithin:
 			return ErrTooLate

@@ -39,7 +39,10 @@ var words = template.FuncMap{
 	"short":   func(id uuid.UUID) string { return id.String()[:8] },
 	"digest":  func(d abuse.Digest) string { return d.String()[:16] },
 	"account": account,
-	"plain":   func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	"why": func(s string) string {
+		return map[string]string{"step": "its step", "rule": "its rule", "sample": "a sample", "appeal": "an appeal", "partner": "a partner"}[s]
+	},
+	"plain": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 	"kinds": func(all []hashing.Kind) string {
 		names := make([]string, len(all))
 		for i, k := range all {

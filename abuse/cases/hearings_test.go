@@ -49,10 +49,14 @@ type court struct {
 }
 
 func newCourt(t testing.TB, name string, change func(*cases.HearingsConfig)) *court {
+	return newCourtWithin(t, name, cases.Limits{}, change)
+}
+
+func newCourtWithin(t testing.TB, name string, limits cases.Limits, change func(*cases.HearingsConfig)) *court {
 	b := &court{store: abuse.NewMemory(), clock: &hands{at: session}, name: name}
 	policy := abuse.DefaultPolicy(name, abuse.Live)
 	var err error
-	b.desk, err = cases.New(cases.Config{Store: b.store, Clock: b.clock.now,
+	b.desk, err = cases.New(cases.Config{Store: b.store, Clock: b.clock.now, Limits: limits,
 		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) }})
 	require.NoError(t, err)
 	cfg := cases.HearingsConfig{Desk: b.desk, Self: name, Key: make([]byte, 32), Clock: b.clock.now}

@@ -159,7 +159,7 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		if r.Until.IsZero() {
 			ruling.Until = time.Time{}
 		}
-		if d, err = h.cfg.Desk.Rule(w, *base, ruling, at); err != nil {
+		if d, err = h.cfg.Desk.Rule(w, c.seen(), ruling, at); err != nil {
 			return d, err
 		}
 	}
@@ -182,6 +182,19 @@ func explains(d *abuse.Decision, c *Carrier) bool {
 	return slices.ContainsFunc(d.Explanation.Signals, func(s abuse.Weighed) bool {
 		return s.From == c.From && s.Signal.ID == c.Signal
 	})
+}
+
+// seen is the decision with all signals that the case has shown: the person's word is about them too.
+func (c *Case) seen() abuse.Decision {
+	d := c.Decision
+	d.Explanation.Signals = slices.Clone(d.Explanation.Signals)
+	for i := range c.Current.Explanation.Signals {
+		s := &c.Current.Explanation.Signals[i]
+		if !explains(&d, &Carrier{From: s.From, Signal: s.Signal.ID}) {
+			d.Explanation.Signals = append(d.Explanation.Signals, *s)
+		}
+	}
+	return d
 }
 
 // reasons are the sentences of the person's decision d.

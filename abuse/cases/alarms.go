@@ -111,11 +111,14 @@ func (d *Desk) Reset(ctx context.Context, kind Kind, name, reviewer string) erro
 		if err != nil {
 			return err
 		}
-		if kind == KindSignal {
+		switch {
+		case kind == KindSignal:
 			c.Used = 0
-		} else if day := dayOf(now); day > c.Day {
-			c.Day, c.Used, c.Forgiven = day, 0, 0 // the days in background are no history
-		} else {
+		case m.Background():
+			c.skip(dayOf(now))
+			c.Forgiven = c.Used
+		default:
+			c.roll(dayOf(now))
 			c.Forgiven = c.Used
 		}
 		m.Reset, m.Reviewer = now, reviewer

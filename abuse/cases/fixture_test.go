@@ -103,11 +103,13 @@ func (b *bench) rule(was abuse.Decision, r cases.Ruling) (dec abuse.Decision) {
 }
 
 // under gives the step that an account is under.
-func (b *bench) under(account string) (step cases.Step) {
+func (b *bench) under(account string) cases.Step { return b.underAt(account, b.now) }
+
+func (b *bench) underAt(account string, at time.Time) (step cases.Step) {
 	b.t.Helper()
 	require.NoError(b.t, b.store.View(b.t.Context(), func(r abuse.Reader) (err error) {
 		var found bool
-		step, found, err = b.InForce(r, account, b.now)
+		step, found, err = b.InForce(r, account, at)
 		if !found {
 			step = cases.Step{Action: abuse.None}
 		}

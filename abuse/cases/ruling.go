@@ -28,6 +28,7 @@ type Ruling struct {
 	At       time.Time `json:"at"`
 	Rule     string    `json:"rule"` // of the decision that was ruled on
 	Seen     []Carrier `json:"seen,omitempty"`
+	Carriers []Carrier `json:"carriers,omitempty"` // of the step that was in force then: whose origins hear of it if it is overturned
 }
 
 // IsZero says whether there is no ruling.
@@ -43,7 +44,7 @@ func (r *Ruling) saw(x *abuse.Sighting) bool {
 }
 
 func (r *Ruling) step() Step {
-	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.At, Reviewer: r.Reviewer}
+	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.At, Reviewer: r.Reviewer, Carriers: r.Carriers}
 }
 
 // onto puts the ruling in the place of what automation came to.
@@ -83,6 +84,7 @@ func (d *Desk) Rule(w abuse.Writer, was abuse.Decision, r Ruling, now time.Time)
 	}
 	r.Until = r.Until.UTC().Round(0)
 	r.At, r.Rule, r.Seen = now, was.Rule, slices.Clone(before.Step.Carriers)
+	r.Carriers = current.Carriers
 	if before.Ruling.stands(now) {
 		r.Seen = append(r.Seen, before.Ruling.Seen...)
 	}
@@ -107,7 +109,7 @@ func (d *Desk) Rule(w abuse.Writer, was abuse.Decision, r Ruling, now time.Time)
 	if dec.Undoes == (uuid.UUID{}) {
 		return dec, nil
 	}
-	return dec, count(w, before.Step.Carriers, now, func(c *receipt) { c.Overturned++ })
+	return dec, count(w, current.Carriers, now, func(c *receipt) { c.Overturned++ })
 }
 
 // Ruling gives what a person has ruled on an account and still stands; false: nothing does.

@@ -33,8 +33,8 @@ func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bo
 	if !is.Ruling.stands(now) {
 		is.Ruling = Ruling{}
 	}
-	if acts(dec.Mode) && dec.Action > abuse.None && dec.Reviewer == "" {
-		is.Step = s.step(&dec)
+	if beneath := &s.beneath; acts(beneath.Mode) && beneath.Action > abuse.None {
+		is.Step = s.step(beneath)
 	}
 	if err := is.replace(w, e.Account, was); err != nil {
 		return abuse.Decision{}, err
@@ -57,6 +57,7 @@ type settling struct {
 	current Step // in force
 	now     time.Time
 	bounds  []abuse.Bound
+	beneath abuse.Decision // what automation comes to; a ruling may lie above it and end before it
 }
 
 // decide comes to the decision.
@@ -73,10 +74,13 @@ func (s *settling) decide(e abuse.Evidence) (abuse.Decision, error) {
 	if err != nil {
 		return dec, err
 	}
+	s.beneath = dec
 	if ruling.Reviewer != "" {
 		proposed := dec.Action
 		if len(unseen.Sightings) < len(e.Sightings) {
-			proposed = max(proposed, s.desk.cfg.Decide(e, s.now).Action)
+			all := s.desk.cfg.Decide(e, s.now)
+			proposed = max(proposed, all.Action)
+			dec.Explanation.Signals = all.Explanation.Signals
 		}
 		if acts(dec.Mode) && dec.Action > ruling.Action && dec.Action > abuse.None {
 			// New evidence goes further than what the person has seen.
@@ -92,21 +96,33 @@ func (s *settling) decide(e abuse.Evidence) (abuse.Decision, error) {
 	return dec, nil
 }
 
-// bounded decides under the bounds: where one is met, again without what met it.
+// bounded decides under the bounds. The explanation has all signals, also those that were left
+// out: a person who looks at it shall see everything.
 func (s *settling) bounded(e abuse.Evidence) (abuse.Decision, error) {
-	var first *abuse.Decision // the first that met a bound
-	capped := false           // one of these was a cap
+	dec, first, err := s.within(e)
+	if first != nil {
+		dec.Explanation.Signals = first.Explanation.Signals
+	}
+	return dec, err
+}
+
+// within decides, and where a bound is met decides again without what met it. It gives the first
+// decision that met one, too, or nil.
+func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Decision, _ error) {
+	capped := false // one of the bounds was a cap
+	all, left := e, e
+	var met []hit // so far
 	for {
 		dec := s.desk.cfg.Decide(e, s.now)
 		s.endless(&dec)
 		if !acts(dec.Mode) {
-			return dec, nil
+			return dec, first, nil
 		}
 		if dec.Action <= abuse.Label || dec.Action <= s.current.Action {
 			if first == nil || dec.Action >= abuse.Label {
-				return dec, nil
+				return dec, first, nil
 			}
-			return s.soft(first, &dec, capped), nil
+			return s.soft(first, &dec, capped), first, nil
 		}
 		carriers, categories := carriersOf(&dec)
 		var names []string
@@ -116,11 +132,11 @@ func (s *settling) bounded(e abuse.Evidence) (abuse.Decision, error) {
 		c := claimsOf(carriers, dec.Rule, names)
 		hits, err := s.tally.check(c)
 		if err != nil {
-			return dec, err
+			return dec, nil, err
 		}
 		if len(hits) == 0 {
 			s.tally.grant(c)
-			return dec, nil
+			return dec, first, nil
 		}
 		for i := range hits {
 			s.bound(&hits[i], dec.Action)
@@ -129,18 +145,32 @@ func (s *settling) bounded(e abuse.Evidence) (abuse.Decision, error) {
 		if first == nil {
 			first = &dec
 		}
-		// What carries the step in force is not left out: it is new steps that are bounded.
-		rest := without(e, func(x *abuse.Sighting) bool {
-			return !s.carries(x) && slices.ContainsFunc(hits, func(h hit) bool { return h.leaves(x) })
-		})
-		if len(rest.Sightings) == len(e.Sightings) {
+		met = append(met, hits...)
+		rest := without(all, func(x *abuse.Sighting) bool { return leaves(met, x) })
+		if len(rest.Sightings) == len(left.Sightings) { // nothing more can be left out
 			if s.current.Action >= abuse.Label {
-				return s.kept(dec), nil
+				return s.kept(dec), first, nil
 			}
-			return s.soft(first, nil, capped), nil
+			return s.soft(first, nil, capped), first, nil
 		}
-		e = rest
+		left, e = rest, s.rest(all, rest, met)
 	}
+}
+
+// rest is the evidence without what met a bound. New steps are bounded and not the one in force:
+// what carries that is left out only where others carry as much.
+func (s *settling) rest(all, rest abuse.Evidence, met []hit) abuse.Evidence {
+	if s.current.Action <= abuse.None {
+		return rest
+	}
+	if dec := s.desk.cfg.Decide(rest, s.now); acts(dec.Mode) && dec.Action >= s.current.Action {
+		return rest
+	}
+	return without(all, func(x *abuse.Sighting) bool { return leaves(met, x) && !s.carries(x) })
+}
+
+func leaves(met []hit, x *abuse.Sighting) bool {
+	return slices.ContainsFunc(met, func(h hit) bool { return h.leaves(x) })
 }
 
 // carries says whether a sighting is of a signal that carries the step in force.

@@ -1,0 +1,295 @@
+package cases_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/abuse/cases"
+	"github.com/hueandcry/hueandcry/abuse/sqlstore"
+)
+
+var partners = []string{"messenger.example", "market.example", "mail.example"}
+
+// How many accounts there are.
+const few, many = 8, 60
+
+// history is one random history of a service.
+type history struct {
+	*bench
+	r     *rand.Rand
+	m     *model
+	next  int
+	ended int
+	busy  bool           // much happens in a day, and no cap holds
+	seen  map[string]int // how often what happened
+}
+
+func newHistory(t testing.TB, r *rand.Rand, busy bool, edit ...func(*cases.Config)) *history {
+	limits := cases.Limits{PartnerDay: 1 + r.Int64N(4), RuleDay: 1 + r.Int64N(5), CategoryDay: 1 + r.Int64N(5), Day: 1 + r.Int64N(7),
+		SignalAccounts: 1 + r.Int64N(3), TripLeast: 1 + r.Int64N(3), TripDays: 1 + r.Int64N(4)}
+	if r.IntN(3) == 0 { // room enough
+		limits.PartnerDay, limits.RuleDay, limits.CategoryDay, limits.Day, limits.SignalAccounts = 100, 100, 100, 100, 100
+	}
+	if busy {
+		limits = cases.Limits{PartnerDay: -1, RuleDay: -1, CategoryDay: -1, Day: -1, BaseShare: -1, SignalAccounts: -1, TripLeast: 1, TripDays: 1}
+	}
+	edit = append(edit, func(c *cases.Config) { c.Limits = limits })
+	h := &history{busy: busy, bench: newBench(t, edit...), r: r, seen: map[string]int{}}
+	h.m = newModel(t, limits)
+	return h
+}
+
+func (h *history) account() string {
+	if h.busy {
+		return fmt.Sprint("account-", h.r.IntN(many))
+	}
+	return fmt.Sprint("account-", h.r.IntN(few))
+}
+
+// signal makes a signal near the thresholds of the policy.
+func (h *history) signal(n int, origin string, revision uint64) abuse.Signal {
+	s := strong(n, origin)
+	s.Revision = revision
+	s.FirstObserved = h.now.AddDate(0, 0, -h.r.IntN(5)).Truncate(time.Second)
+	s.LastObserved = s.FirstObserved
+	s.ValidUntil = h.now.Add(time.Duration(1+h.r.IntN(20*24)) * time.Hour).Truncate(time.Second)
+	s.Confidence = []int{20, 35, 55, 65, 85, 95}[h.r.IntN(6)]
+	s.Severity = abuse.Severity(1 + h.r.IntN(4))
+	s.Reports = uint32(h.r.IntN(6))
+	if h.busy { // of one kind, so that a rule is met often
+		s.Confidence, s.Severity, s.Reports = 85, abuse.High, 1+uint32(h.r.IntN(2))*4
+	}
+	s.Category = []abuse.Category{abuse.Spam, abuse.Phishing, abuse.Harassment}[h.r.IntN(3)]
+	return s
+}
+
+func (h *history) settleAll(accounts ...string) {
+	h.t.Helper()
+	for _, a := range accounts {
+		d := h.settle(h.m.evidence(a, h.now.Add(time.Second)))
+		h.m.settled(a, h.now, d, func(at time.Time) cases.Step { return h.underAt(a, at) })
+		h.seen["settled"]++
+		for _, b := range d.Bounds {
+			h.seen[b.Name]++
+		}
+		if d.Undoes != uuid.Nil {
+			h.seen["undo"]++
+		}
+	}
+}
+
+// pass lets time go by; what runs out in it is decided on again, as package watch does.
+func (h *history) pass(d time.Duration) {
+	h.t.Helper()
+	before := h.now
+	h.now = h.now.Add(d)
+	var changed []string
+	for _, s := range h.m.signals {
+		if !s.gone && s.signal.ValidUntil.After(before) && !s.signal.ValidUntil.After(h.now.Add(time.Hour)) {
+			h.seen["expired"]++
+			changed = append(changed, s.accounts...)
+		}
+	}
+	slices.Sort(changed)
+	h.now = h.now.Add(time.Hour)
+	h.settleAll(slices.Compact(changed)...)
+}
+
+// some gives a signal that is live, or nil.
+func (h *history) some() *told {
+	for range 5 {
+		if h.next > 0 {
+			if s := h.m.signals[signalID(h.r.IntN(h.next))]; !s.gone && s.signal.ValidUntil.After(h.now.Add(time.Minute)) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// live does one thing.
+func (h *history) live() {
+	h.t.Helper()
+	switch h.r.IntN(16) {
+	case 0, 1, 2, 3, 4:
+		origin := partners[h.r.IntN(len(partners))]
+		s := &told{signal: h.signal(h.next, origin, 1)}
+		for range 1 + h.r.IntN(3) {
+			if a := h.account(); !slices.Contains(s.accounts, a) {
+				s.accounts = append(s.accounts, a)
+			}
+		}
+		h.m.signals[s.signal.ID] = s
+		h.next++
+		h.settleAll(s.accounts...)
+	case 5, 6:
+		if s := h.some(); s != nil {
+			category := s.signal.Category
+			s.signal = h.signal(int(s.signal.ID[15])|int(s.signal.ID[14])<<8, s.signal.Origin, s.signal.Revision+1)
+			s.signal.Category = category
+			h.settleAll(s.accounts...)
+		}
+	case 7, 8, 9:
+		if s := h.some(); s != nil {
+			s.gone = true
+			h.settleAll(s.accounts...)
+		}
+	case 10:
+		h.appeal()
+	case 11: // the account has got another number, or the number another holder
+		a := h.account()
+		h.m.since[a] = h.now
+		h.settleAll(a)
+	case 12:
+		h.restart()
+	case 13:
+		require.NoError(h.t, h.Sweep(h.t.Context(), func(_ context.Context, e cases.Ended) error {
+			h.ended++
+			require.False(h.t, e.Step.Until.After(h.now))
+			require.Equal(h.t, h.m.now(e.Step.Account, h.now).action, e.Remains)
+			return nil
+		}))
+	case 14:
+		kind, name := cases.KindPartner, partners[h.r.IntN(len(partners))]
+		if h.r.IntN(2) == 0 {
+			kind, name = cases.KindRule, policy.Rules[h.r.IntN(len(policy.Rules))].ID
+		}
+		require.NoError(h.t, h.Reset(h.t.Context(), kind, name, "r. gomez"))
+		h.alarms()
+	case 15:
+		if h.busy && h.r.IntN(8) > 0 {
+			return
+		}
+		h.pass(time.Duration(h.r.IntN(72)) * time.Hour)
+	}
+}
+
+// appeal lets a person look at an account and rule on it.
+func (h *history) appeal() {
+	h.t.Helper()
+	a := h.account()
+	was, ok := h.m.last[a]
+	if !ok {
+		return
+	}
+	r := cases.Ruling{Action: abuse.Action(1 + h.r.IntN(6)), Reviewer: "h. okoye"}
+	if h.r.IntN(2) == 0 {
+		r.Action = abuse.None
+	}
+	if r.Action > abuse.None && r.Action < abuse.Disable || h.r.IntN(2) == 0 {
+		r.Until = h.now.Add(time.Duration(1+h.r.IntN(200)) * time.Hour)
+	}
+	d := h.rule(was, r)
+	h.m.overturned(a, h.now, was, d)
+	h.seen["ruled"]++
+}
+
+// check says that at the end all is as it should be.
+func (h *history) check() {
+	t := h.t
+	h.m.caps()
+	for i := range many {
+		a := fmt.Sprint("account-", i)
+		is, want := h.under(a), h.m.now(a, h.now)
+		require.Equal(t, want.action, is.Action, a)
+		require.Equal(t, want.decision, is.Decision, a)
+		if is.Action > abuse.None && is.Reviewer == "" {
+			live := 0
+			for _, c := range is.Carriers {
+				s := h.m.signals[c.Signal]
+				require.False(t, s.gone, "%s is under %s by a signal that was withdrawn", a, is.Action)
+				if s.signal.ValidUntil.After(h.now) {
+					live++
+				}
+				require.Contains(t, h.carried(c.From, int(c.Signal[15])|int(c.Signal[14])<<8), a)
+			}
+			require.Positive(t, live, "%s is under %s and all that carries it is over", a, is.Action)
+		}
+		if d, ok := h.m.last[a]; ok && !bounded(d) && d.At.Before(h.now) {
+			must := decide(h.m.unseen(a, d.At), d.At)
+			if must.Action > abuse.None && must.Until.After(h.now) {
+				require.GreaterOrEqual(t, is.Action, must.Action, "%s is free of what live evidence requires", a)
+			}
+		}
+	}
+	for id, s := range h.m.signals {
+		if s.gone {
+			require.Empty(t, h.carried(s.signal.Origin, int(id[15])|int(id[14])<<8), "withdrawn")
+		}
+	}
+	owed := h.m.owed()
+	for key, counts := range owed {
+		origin, on, _ := strings.Cut(key, " ")
+		day, err := time.Parse(time.DateOnly, on)
+		require.NoError(t, err)
+		got, err := h.ExactReceipts(t.Context(), origin, day)
+		require.NoError(t, err)
+		require.Equal(t, counts, got, key)
+	}
+	for _, p := range partners {
+		receipts, err := h.Receipts(t.Context(), p)
+		require.NoError(t, err)
+		for _, r := range receipts {
+			require.Contains(t, owed, p+" "+r.Day.Format(time.DateOnly))
+		}
+	}
+}
+
+func (h *history) run(events int) {
+	if h.busy {
+		events *= 5
+	}
+	for range events {
+		h.live()
+	}
+	h.pass(0)
+	h.check()
+}
+
+// Bar 3 of issue 5.
+func TestHistories(t *testing.T) {
+	const histories = 1000
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	seen := map[string]int{}
+	for i := range histories {
+		h := newHistory(t, rand.New(rand.NewPCG(seed, uint64(i))), i%25 == 0)
+		func() {
+			defer func() {
+				if t.Failed() {
+					t.Logf("history %d", i)
+				}
+			}()
+			h.run(60)
+		}()
+		for k, n := range h.seen {
+			seen[k] += n
+		}
+		seen["ended"] += h.ended
+	}
+	t.Log(histories, "histories:", seen)
+	for _, what := range []string{"undo", "ruled", "expired", "ended", cases.CapPartner, cases.CapRule, cases.CapCategory, cases.CapDay, cases.Quarantine, cases.TrippedPartner, cases.TrippedRule, cases.Ruled} {
+		require.Positive(t, seen[what], what)
+	}
+}
+
+// The same on a database, of which other histories take no notice.
+func TestHistoriesSQLite(t *testing.T) {
+	r := random(t)
+	for range 10 {
+		store, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+		require.NoError(t, err)
+		newHistory(t, r, false, func(c *cases.Config) { c.Store = store }).run(40)
+		require.NoError(t, store.Close())
+	}
+}

@@ -32,7 +32,7 @@ func appeals(t testing.TB, b *court) (all []cases.Case) {
 // watch carries the withdrawal; here a function does.
 func TestOneAppealReachesAll(t *testing.T) {
 	const account = "account-of-nobody-else"
-	signal := told(1, "messenger")
+	signal := alleged(1, "messenger")
 	var services []*court
 	withdrawn := 0
 	var carried []cases.AppealReference
@@ -101,7 +101,7 @@ func TestOneAppealReachesAll(t *testing.T) {
 // over what a review had said, whatever the origin finds.
 func TestAppealGranted(t *testing.T) {
 	b := newCourt(t, self, nil)
-	d := b.decide(t, brought("a", told(1, "messenger")))
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
 	b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Upheld, Reviewer: "Anna"})
 	b.clock.add(24 * time.Hour)
 	appeal, err := b.Open(ctx, "a", d.ID)
@@ -125,7 +125,7 @@ func TestAppealGranted(t *testing.T) {
 // A person's own step can be appealed against in turn.
 func TestAppealAgainstPerson(t *testing.T) {
 	b := newCourt(t, self, nil)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	forEver := b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Disable, ForEver: true})
 	appeal, err := b.Open(ctx, "a", forEver.ID)
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestAppealAgainstPerson(t *testing.T) {
 
 func TestAppealsThatCannotBe(t *testing.T) {
 	b := newCourt(t, self, nil)
-	d := b.decide(t, brought("a", told(1, "messenger")))
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
 	none := b.decide(t, brought("b"))
 	_, err := b.Open(ctx, "a", uuid.New())
 	require.ErrorIs(t, err, cases.ErrNoDecision)
@@ -169,9 +169,9 @@ func TestReferences(t *testing.T) {
 					return nil
 				}
 			})
-			relayed := told(2, "bank")
+			relayed := alleged(2, "bank")
 			relayed.Path = []string{"market"}
-			d := b.decide(t, brought(account, told(1, "messenger"), relayed))
+			d := b.decide(t, brought(account, alleged(1, "messenger"), relayed))
 			require.Len(t, d.Signals, 2)
 			_, err := b.Open(ctx, account, d.ID)
 			require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestContest(t *testing.T) {
 			return nil
 		}
 	})
-	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: toldID(1), Due: session.AddDate(0, 0, 2)}
+	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(1), Due: session.AddDate(0, 0, 2)}
 	for n, change := range []func(*cases.AppealReference){
 		func(r *cases.AppealReference) { r.To = "bank" }, func(r *cases.AppealReference) { r.Reference = cases.Reference{} },
 		func(r *cases.AppealReference) { r.Signal = uuid.Nil },
@@ -230,12 +230,12 @@ func TestContest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, c.ID, same.ID)
 	for n := byte(2); n <= 3; n++ {
-		late := cases.AppealReference{To: "messenger", Reference: cases.Reference{n}, Signal: toldID(int(n)), Due: session.AddDate(1, 0, 0)}
+		late := cases.AppealReference{To: "messenger", Reference: cases.Reference{n}, Signal: allegedID(int(n)), Due: session.AddDate(1, 0, 0)}
 		c, err := b.Contest(ctx, "social", late)
 		require.NoError(t, err)
 		require.Equal(t, session.Add(14*24*time.Hour), c.Due)
 	}
-	more := cases.AppealReference{To: "messenger", Reference: cases.Reference{9}, Signal: toldID(9)}
+	more := cases.AppealReference{To: "messenger", Reference: cases.Reference{9}, Signal: allegedID(9)}
 	_, err = b.Contest(ctx, "social", more)
 	require.ErrorIs(t, err, cases.ErrTooMany)
 	_, err = b.Contest(ctx, "socialist", more) // whose name begins with the other's

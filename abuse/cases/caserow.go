@@ -15,6 +15,7 @@ import (
 // is its length, 2, and its bytes.
 const (
 	ofRow     = 'a' // account, case 16      -> kind 1: all cases about an account
+	clearRow  = 'c' // account               -> (signal 16, seen 8)*: what a person has cleared it of
 	doneRow   = 'd' // closed 8, case 16     -> outcome 1, kind 1
 	theirsRow = 'f' // 1+partner, case 16    -> 1: open cases that partners brought
 	lateRow   = 'l' // due 8, case 16        -> 1: open, and nobody has been told yet that it is late

@@ -22,8 +22,8 @@ var (
 	ErrClaimed = errors.New("cases: somebody else has the case in hand")
 	// ErrClosed says that the case has its outcome already.
 	ErrClosed = errors.New("cases: the case is closed")
-	// ErrMoved says that the account is under a step by now that the person has not seen: claim again.
-	ErrMoved = errors.New("cases: the account is under another step by now")
+	// ErrMoved says that there is evidence by now that the person has not seen: claim again.
+	ErrMoved = errors.New("cases: there is other evidence by now: look at it and claim the case again")
 	// ErrTooLate says that the time for an appeal is over.
 	ErrTooLate = errors.New("cases: the time for an appeal is over")
 	// ErrTooMany says that a partner has as many open cases here as it may have.
@@ -134,10 +134,15 @@ func (h *Hearings) now() time.Time { return h.cfg.Clock().UTC().Round(0) }
 // SettleFunc has the form of watch.DeciderConfig.Settle and of [Desk.Settle].
 type SettleFunc = func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error)
 
-// Around gives settle and, after it and in the same transaction, puts a decision that wants a person
-// into the queue.
+// Around gives settle with the people's say around it, in the same transaction: signals that a person
+// has cleared the account of are not weighed again, also when the ruling has run out that came of it,
+// and a decision that wants a person is put into the queue.
 func (h *Hearings) Around(settle SettleFunc) SettleFunc {
 	return func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error) {
+		e, err := h.withoutCleared(w, e, now)
+		if err != nil {
+			return abuse.Decision{}, err
+		}
 		d, err := settle(w, e, now, record)
 		if err != nil || !record {
 			return d, err

@@ -73,14 +73,14 @@ func hearings(t testing.TB, change func(*cases.HearingsConfig)) (*cases.Hearings
 	return b.Hearings, b.clock
 }
 
-func toldID(n int) uuid.UUID {
+func allegedID(n int) uuid.UUID {
 	return uuid.MustParse(fmt.Sprintf("019a0000-0000-7000-8000-%012x", n))
 }
 
-// told is a signal that suspends under the default policy.
-func told(n int, origin string) abuse.Signal {
+// alleged is a signal that suspends under the default policy.
+func alleged(n int, origin string) abuse.Signal {
 	seen := session.AddDate(0, 0, -3)
-	return abuse.Signal{ID: toldID(n), Origin: origin, Category: abuse.Phishing, Class: abuse.Confirmed, Confidence: 85,
+	return abuse.Signal{ID: allegedID(n), Origin: origin, Category: abuse.Phishing, Class: abuse.Confirmed, Confidence: 85,
 		Severity: abuse.High, Review: abuse.ReviewHuman, Reports: 14, FirstObserved: seen, LastObserved: seen,
 		ValidUntil: seen.AddDate(0, 0, 90), Permitted: abuse.PermitDirect, ActionTaken: abuse.Suspend, Revision: 1}
 }

@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -130,10 +131,18 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 // answer makes the person's decision, puts it into force and records it.
 func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time) (d abuse.Decision, err error) {
 	base := &c.Decision
-	at, err := h.next(w, base.Account, now)
+	last, err := lastDecision(w, base.Account)
 	if err != nil {
 		return d, err
 	}
+	at := now
+	if !at.After(last.At) {
+		at = last.At.Add(1) // later than the last one's, also where the clock was set back
+	}
+	if !c.shows(&last) {
+		return d, ErrMoved
+	}
+	was := c.seen()
 	step, under, err := h.cfg.Desk.InForce(w, base.Account, now)
 	if err != nil {
 		return d, err
@@ -142,14 +151,11 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		if !under || step.Action != base.Action {
 			return d, nil // it is gone, or something else has taken its place: there is nothing to uphold
 		}
-		d = *base
+		d = was
 		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
 		d.At, d.Until, d.Undoes, d.Bounds = at, step.Until, uuid.Nil, nil
 		d.Automated, d.Reviewer = false, r.Reviewer
 	} else {
-		if !c.shows(&step) {
-			return d, ErrMoved
-		}
 		ruling := Ruling{Action: abuse.None, Until: r.Until.UTC().Truncate(time.Second), Reviewer: r.Reviewer}
 		if r.Outcome == Changed {
 			ruling.Action = r.Step
@@ -159,7 +165,10 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		if r.Until.IsZero() {
 			ruling.Until = time.Time{}
 		}
-		if d, err = h.cfg.Desk.Rule(w, c.seen(), ruling, at); err != nil {
+		if err := clearSeen(w, &was, now); err != nil {
+			return d, err
+		}
+		if d, err = h.cfg.Desk.Rule(w, was, ruling, at); err != nil {
 			return d, err
 		}
 	}
@@ -167,15 +176,13 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	return d, Record(w, d)
 }
 
-// shows says whether the case shows each signal that carries the step, so that a person who rules on
-// the account has seen it.
-func (c *Case) shows(step *Step) bool {
-	for _, carrier := range step.Carriers {
-		if !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier) {
-			return false
-		}
-	}
-	return true
+// shows says whether the case shows each signal that the last decision has weighed, so that a person
+// who rules on the account has seen it.
+func (c *Case) shows(last *abuse.Decision) bool {
+	return !slices.ContainsFunc(last.Explanation.Signals, func(s abuse.Weighed) bool {
+		carrier := Carrier{From: s.From, Signal: s.Signal.ID}
+		return !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier)
+	})
 }
 
 func explains(d *abuse.Decision, c *Carrier) bool {
@@ -232,20 +239,15 @@ func groundReason(g Ground) string {
 	return "it was more than what was said calls for"
 }
 
-// next is the time of the next decision about an account: later than the last one's, also where the
-// clock was set back, so that they have one order.
-func (h *Hearings) next(r abuse.Reader, account string, now time.Time) (time.Time, error) {
+// lastDecision is the last one about an account; the zero Decision where there is none.
+func lastDecision(r abuse.Reader, account string) (d abuse.Decision, err error) {
 	prefix := text(nil, account)
 	rows, err := r.Scan(abuse.Decisions, prefix, after(prefix), 1)
 	if err != nil || len(rows) == 0 {
-		return now, err
+		return d, err
 	}
-	rest := rows[0].Key[len(prefix):]
-	if len(rest) != 24 {
-		return now, damaged("decision")
+	if json.Unmarshal(rows[0].Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
+		return abuse.Decision{}, damaged("decision")
 	}
-	if last := time.Unix(0, int64(^binary.BigEndian.Uint64(rest))+1).UTC(); last.After(now) {
-		return last, nil
-	}
-	return now, nil
+	return d, nil
 }

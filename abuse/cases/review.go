@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"time"
 	"unicode"
@@ -26,7 +25,7 @@ type Case struct {
 
 	// Decision is what a review or an appeal is about; zero for a contested signal.
 	Decision abuse.Decision `json:"decision,omitzero"`
-	// Current is the decision that the account is under by now, as of the last claim, if it is another.
+	// Current is the last decision about the account as of the last claim, if it is another.
 	Current abuse.Decision `json:"current,omitzero"`
 
 	// Of a contested signal: the partner that carries the appeal, its reference and our signal.
@@ -172,6 +171,9 @@ func (h *Hearings) Forget(w abuse.Writer, account string) error {
 			}
 		}
 		if len(all) < runRows {
+			if err := w.Delete(abuse.Cases, text([]byte{clearRow}, account)); err != nil {
+				return err
+			}
 			return w.Delete(abuse.Cases, text([]byte{lastRow}, account))
 		}
 	}
@@ -312,7 +314,7 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 		}
 		c.Holder, c.Held, c.Version = person, now, c.Version+1
 		if c.Kind != Contested {
-			if err := h.refresh(w, &c, now); err != nil {
+			if err := h.refresh(w, &c); err != nil {
 				return err
 			}
 		}
@@ -324,17 +326,13 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 	return c, nil
 }
 
-// refresh puts into the case what the account is under by now, so that the person sees all that
-// the answer will be about.
-func (h *Hearings) refresh(r abuse.Reader, c *Case, now time.Time) error {
-	c.Current = abuse.Decision{}
-	step, under, err := h.cfg.Desk.InForce(r, c.Decision.Account, now)
-	if err != nil || !under || step.Decision == c.Decision.ID {
-		return err
-	}
-	c.Current, err = findDecision(r, c.Decision.Account, step.Decision)
-	if errors.Is(err, ErrNoDecision) {
-		return nil // the service keeps decisions elsewhere
+// refresh puts the last decision about the account into the case, if it is another than the one the
+// case is about, so that the person sees all that the answer will be about: also what lies beneath a
+// ruling and would come to light.
+func (h *Hearings) refresh(r abuse.Reader, c *Case) error {
+	last, err := lastDecision(r, c.Decision.Account)
+	if c.Current = last; last.ID == c.Decision.ID {
+		c.Current = abuse.Decision{}
 	}
 	return err
 }

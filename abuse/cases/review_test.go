@@ -36,7 +36,7 @@ func overturned(g cases.Ground) cases.Resolution {
 // is withdrawn, with nobody asked again.
 func TestUpheld(t *testing.T) {
 	b := newCourt(t, self, nil)
-	d := b.decide(t, brought("a", told(1, "messenger")))
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
 	require.Equal(t, abuse.Suspend, d.Action)
 	c := b.only(t)
 	require.Equal(t, cases.Review, c.Kind)
@@ -44,7 +44,7 @@ func TestUpheld(t *testing.T) {
 	same(t, d, c.Decision, "the decision comes back from the store as it was")
 	b.decide(t, brought("a")) // and back: the same decision again is the same case
 	b.clock.add(-2 * time.Second)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	require.Equal(t, c.ID, b.only(t).ID)
 
 	answer := b.resolve(t, c.ID, cases.Resolution{Outcome: cases.Upheld})
@@ -74,17 +74,17 @@ func TestUpheld(t *testing.T) {
 func TestOverturned(t *testing.T) {
 	for _, ground := range []cases.Ground{cases.WrongSignal, cases.WrongPerson, cases.TooHarsh} {
 		b := newCourt(t, self, nil)
-		d := b.decide(t, brought("a", told(1, "messenger")))
+		d := b.decide(t, brought("a", alleged(1, "messenger")))
 		answer := b.resolve(t, b.only(t).ID, overturned(ground))
 		require.Equal(t, abuse.None, answer.Action)
 		require.True(t, answer.Until.IsZero())
 		require.Equal(t, d.ID, answer.Undoes)
 		require.Equal(t, abuse.None, b.action(t, "a"))
-		revised := told(1, "messenger")
+		revised := alleged(1, "messenger")
 		revised.Revision, revised.Confidence = 2, 95
 		b.decide(t, brought("a", revised))
 		require.Equal(t, abuse.None, b.action(t, "a"), "it has been looked at")
-		b.decide(t, brought("a", revised, told(2, "bank")))
+		b.decide(t, brought("a", revised, alleged(2, "bank")))
 		require.Equal(t, abuse.Suspend, b.action(t, "a"), "this one has not")
 
 		card, err := b.Card(ctx, "messenger")
@@ -100,7 +100,7 @@ func TestOverturned(t *testing.T) {
 
 func TestChanged(t *testing.T) {
 	b := newCourt(t, self, nil)
-	d := b.decide(t, brought("a", told(1, "messenger")))
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
 	id := b.only(t).ID
 	until := session.AddDate(0, 0, 2)
 	for name, bad := range map[string]cases.Resolution{
@@ -131,14 +131,14 @@ func TestChanged(t *testing.T) {
 	card, err := b.Card(ctx, "messenger")
 	require.NoError(t, err)
 	require.Zero(t, card.Right+card.Wrong)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	require.Equal(t, abuse.Limit, b.action(t, "a"), "the rule does not come back")
 }
 
 // An account is closed without end by a person with a name, who says so in a word of its own.
 func TestForEver(t *testing.T) {
 	b := newCourt(t, self, nil)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	answer := b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Disable, ForEver: true, Reviewer: "Ben"})
 	require.Equal(t, abuse.Disable, answer.Action)
 	require.True(t, answer.Until.IsZero())
@@ -165,7 +165,7 @@ func TestReviewerIsNamed(t *testing.T) {
 // Of many who claim at once one gets the case; who loses a claim has no say.
 func TestClaims(t *testing.T) {
 	b := newCourt(t, self, nil)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	id := b.only(t).ID
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -212,11 +212,11 @@ func TestClaims(t *testing.T) {
 // A person rules on what he has seen: if other signals carry the step by now, he is asked to look.
 func TestMoved(t *testing.T) {
 	b := newCourt(t, self, nil)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	id := b.only(t).ID
 	c, err := b.Claim(ctx, id, "Agatha")
 	require.NoError(t, err)
-	later := b.decide(t, brought("a", told(2, "bank")))
+	later := b.decide(t, brought("a", alleged(2, "bank")))
 	require.Equal(t, abuse.Suspend, later.Action)
 	r := overturned(cases.WrongSignal)
 	r.Version, r.Reviewer = c.Version, "Agatha"
@@ -235,7 +235,7 @@ func TestMoved(t *testing.T) {
 // What is gone cannot be upheld: the case closes, and nothing is in force by it.
 func TestUpheldTooLate(t *testing.T) {
 	b := newCourt(t, self, nil)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	id := b.only(t).ID
 	b.decide(t, brought("a"))
 	require.Equal(t, abuse.Decision{}, b.resolve(t, id, cases.Resolution{Outcome: cases.Upheld}))
@@ -247,22 +247,22 @@ func TestUpheldTooLate(t *testing.T) {
 // signals carry; what is new is looked at.
 func TestOneReviewAtATime(t *testing.T) {
 	b := newCourt(t, self, nil)
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	first := b.only(t)
-	b.decide(t, brought("a", told(1, "messenger"), told(2, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "messenger")))
 	require.Equal(t, first.ID, b.only(t).ID)
 	b.resolve(t, first.ID, cases.Resolution{Outcome: cases.Upheld})
-	b.decide(t, brought("a", told(2, "messenger")))
+	b.decide(t, brought("a", alleged(2, "messenger")))
 	all, err := b.Queue(ctx, 10)
 	require.NoError(t, err)
 	require.Empty(t, all, "the person has seen both")
-	b.decide(t, brought("a", told(3, "messenger")))
+	b.decide(t, brought("a", alleged(3, "messenger")))
 	require.NotEqual(t, first.ID, b.only(t).ID)
 
 	of, err := b.Of(ctx, "a", 10)
 	require.NoError(t, err)
 	require.Len(t, of, 2)
-	b.decide(t, brought("b", told(4, "messenger")))
+	b.decide(t, brought("b", alleged(4, "messenger")))
 	require.NoError(t, b.store.Update(ctx, func(w abuse.Writer) error { return b.Forget(w, "a") }))
 	require.Equal(t, "b", b.only(t).Decision.Account)
 	of, err = b.Of(ctx, "a", 10)
@@ -280,7 +280,7 @@ func TestOneReviewAtATime(t *testing.T) {
 func TestFloodOfCases(t *testing.T) {
 	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.ReviewFrom, c.Sample = abuse.Label, 1 })
 	for n := range 300 {
-		b.decide(t, brought("a"+strconv.Itoa(n), told(n+1, "messenger")))
+		b.decide(t, brought("a"+strconv.Itoa(n), alleged(n+1, "messenger")))
 	}
 	f, err := b.Figures(ctx, session)
 	require.NoError(t, err)
@@ -289,7 +289,7 @@ func TestFloodOfCases(t *testing.T) {
 }
 
 func TestWhatIsReviewed(t *testing.T) {
-	weak := told(1, "messenger")
+	weak := alleged(1, "messenger")
 	weak.Confidence, weak.Review = 60, abuse.ReviewAutomatic
 	for name, row := range map[string]struct {
 		change func(*cases.HearingsConfig)
@@ -330,9 +330,9 @@ func TestWhatIsReviewed(t *testing.T) {
 func TestOverdue(t *testing.T) {
 	var rung []cases.Case
 	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.Overdue = func(c cases.Case) { rung = append(rung, c) } })
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	b.clock.add(time.Hour)
-	b.decide(t, brought("b", told(1, "messenger")))
+	b.decide(t, brought("b", alleged(1, "messenger")))
 	require.NoError(t, b.Work(ctx))
 	require.Empty(t, rung)
 	b.clock.add(3*24*time.Hour - time.Minute)
@@ -370,7 +370,7 @@ func TestDeliver(t *testing.T) {
 			return nil
 		}
 	})
-	b.decide(t, brought("a", told(1, "messenger")))
+	b.decide(t, brought("a", alleged(1, "messenger")))
 	d := b.resolve(t, b.only(t).ID, overturned(cases.WrongPerson))
 	require.Error(t, b.Work(ctx))
 	require.Empty(t, taken)

@@ -67,7 +67,7 @@ func TestWilsonCovers(t *testing.T) {
 }
 
 func judged(n int, from string, v cases.Verdict, s cases.Source) cases.Feedback {
-	return cases.Feedback{From: from, Signal: told(n, from), Verdict: v, Source: s}
+	return cases.Feedback{From: from, Signal: alleged(n, from), Verdict: v, Source: s}
 }
 
 func TestCards(t *testing.T) {
@@ -133,11 +133,11 @@ func TestWeight(t *testing.T) {
 func TestEchoIsNoMerit(t *testing.T) {
 	h, _ := hearings(t, nil)
 
-	ours := told(1, self)
+	ours := alleged(1, self)
 	ours.Path = []string{"messenger"}
-	passed := told(2, "bank")
+	passed := alleged(2, "bank")
 	passed.Path = []string{self, "messenger"}
-	relayed := told(3, "bank")
+	relayed := alleged(3, "bank")
 	relayed.Path = []string{"messenger"}
 	for _, s := range []abuse.Signal{ours, passed, relayed} {
 		require.NoError(t, h.Give(ctx, cases.Feedback{From: "messenger", Signal: s, Verdict: cases.Right, Source: cases.FromAppeal}))
@@ -148,13 +148,13 @@ func TestEchoIsNoMerit(t *testing.T) {
 	require.Equal(t, 1, card.Relayed)
 
 	// The rule asks for a second origin. Our own word that comes back is none, whatever its card.
-	strong := told(4, "bank")
+	strong := alleged(4, "bank")
 	strong.Confidence = 85
 	policy := abuse.DefaultPolicy(self, abuse.Live)
 	alone := brought("a", strong)
 	echoed := brought("a", strong, ours, passed)
 	require.Equal(t, abuse.Decide(alone, policy, session).Action, abuse.Decide(echoed, policy, session).Action)
-	second := told(5, "messenger")
+	second := alleged(5, "messenger")
 	require.Greater(t, abuse.Decide(brought("a", strong, second), policy, session).Action, abuse.Decide(alone, policy, session).Action,
 		"while one that the messenger has found itself is: the test can tell")
 	// Feedback on the decision counts for those that carried it, and the echo is not among them.

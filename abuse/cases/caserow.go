@@ -3,7 +3,6 @@ package cases
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +20,7 @@ const (
 	lateRow   = 'l' // due 8, case 16        -> 1: open, and nobody has been told yet that it is late
 	owedRow   = 'o' // debt 1, case 16       -> 1: something is owed to others
 	queueRow  = 'q' // due 8, case 16        -> kind 1: open
-	caseRow   = 'r' // case 16               -> Case, JSON
+	caseRow   = 'r' // case 16               -> Case, JSON with a version
 	lastRow   = 'v' // account               -> case 16: its last review
 )
 
@@ -70,27 +69,20 @@ func caseOf(r abuse.Reader, key []byte) (Case, error) {
 	return c, err
 }
 
-func readCase(r abuse.Reader, id uuid.UUID) (c Case, err error) {
-	got, err := r.Get(abuse.Cases, idKey(caseRow, id))
-	if err != nil {
-		return c, err
-	}
-	if got[0] == nil {
-		return c, ErrNoCase
-	}
-	if json.Unmarshal(got[0], &c) != nil || c.ID != id || !known(c.Kind, kindWords) {
+func readCase(r abuse.Reader, id uuid.UUID) (Case, error) {
+	c, found, err := load[Case](r, abuse.Cases, idKey(caseRow, id))
+	switch {
+	case err != nil:
+		return Case{}, err
+	case !found:
+		return Case{}, ErrNoCase
+	case c.ID != id || !known(c.Kind, kindWords):
 		return Case{}, damaged("case")
 	}
 	return c, nil
 }
 
-func writeCase(w abuse.Writer, c *Case) error {
-	value, err := json.Marshal(c)
-	if err != nil {
-		return &abuse.Error{Field: "case", Problem: "cannot be written"}
-	}
-	return w.Put(abuse.Cases, idKey(caseRow, c.ID), value)
-}
+func writeCase(w abuse.Writer, c *Case) error { return save(w, abuse.Cases, idKey(caseRow, c.ID), *c) }
 
 // openCase puts a new case into the queue, if there is none with its ID; it gives the one there is.
 func openCase(w abuse.Writer, c Case) (Case, error) {

@@ -69,7 +69,7 @@ type HearingsConfig struct {
 	Carry   func(context.Context, AppealReference) error
 	Retract func(ctx context.Context, signal uuid.UUID) error
 	Deliver func(context.Context, abuse.Decision) error
-	// Overdue is told of each case that has passed its time, once.
+	// Overdue is told of each case that has passed its time, once unless something fails meanwhile.
 	Overdue func(Case)
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time
@@ -77,8 +77,14 @@ type HearingsConfig struct {
 }
 
 // Hearings is where people have their say: reviews of decisions, appeals against them, and what
-// both teach about partners. It is safe for concurrent use, also by several processes on one
-// store. The zero Hearings is invalid.
+// both teach about partners.
+//
+//	Settle ── a step that wants a person ──> review ─┐
+//	an account's holder ── Open ──> appeal ──────────┼─> Queue ─> Claim ─> Resolve ─┬─> Desk.Rule, Deliver
+//	      │ Carry: a reference          ┌────────────┘                              ├─> Cards ─> Weights
+//	      └─────> the origin's Contest ─┘ contested                                 └─> Retract, over the feed
+//
+// It is safe for concurrent use, also by several processes on one store. The zero Hearings is invalid.
 type Hearings struct {
 	cfg   HearingsConfig
 	store abuse.Store
@@ -160,29 +166,28 @@ func (h *Hearings) Work(ctx context.Context) error {
 	return errors.Join(h.ring(ctx), h.settleDebts(ctx))
 }
 
-// ring tells of cases that have passed their time, each once.
+// ring tells of cases that have passed their time, each once unless the process or the store fails in
+// between.
 func (h *Hearings) ring(ctx context.Context) error {
 	if h.cfg.Overdue == nil {
 		return nil
 	}
 	for {
-		now := h.now()
 		var late []Case
-		more := false
-		err := h.store.Update(ctx, func(w abuse.Writer) error {
-			late, more = nil, false
-			rows, err := w.Scan(abuse.Cases, []byte{lateRow}, dueKey(lateRow, now, uuid.Nil), runRows)
-			if err != nil {
-				return err
-			}
-			more = len(rows) == runRows
-			for _, row := range rows {
-				c, err := caseOf(w, row.Key)
-				if err != nil {
-					return err
-				}
-				late = append(late, c)
-				if err := w.Delete(abuse.Cases, row.Key); err != nil {
+		to := dueKey(lateRow, h.now(), uuid.Nil)
+		err := h.store.View(ctx, func(r abuse.Reader) (err error) {
+			late, err = listed(r, []byte{lateRow}, to, runRows)
+			return err
+		})
+		if err != nil || len(late) == 0 {
+			return err
+		}
+		for _, c := range late {
+			h.cfg.Overdue(c)
+		}
+		err = h.store.Update(ctx, func(w abuse.Writer) error {
+			for _, c := range late {
+				if err := w.Delete(abuse.Cases, dueKey(lateRow, c.Due, c.ID)); err != nil {
 					return err
 				}
 			}
@@ -190,12 +195,6 @@ func (h *Hearings) ring(ctx context.Context) error {
 		})
 		if err != nil {
 			return err
-		}
-		for _, c := range late {
-			h.cfg.Overdue(c)
-		}
-		if !more {
-			return nil
 		}
 	}
 }

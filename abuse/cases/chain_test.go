@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/abuse/abusetest"
 	"github.com/hueandcry/hueandcry/abuse/cases"
 	"github.com/hueandcry/hueandcry/abuse/sqlstore"
 )
@@ -112,6 +113,11 @@ func TestAppealInBetween(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [3]int64{0, 0, 1}, got)
 
+	// A second ruling, made while the signal was away, does not forget that it was looked at.
+	b.rule(gone, cases.Ruling{Action: abuse.None, Reviewer: "r. gomez"})
+	s.Revision = 3
+	require.Equal(t, abuse.None, b.settle(evidence("anna", s)).Action)
+
 	// Upheld: it stays when the signal goes, and when a person lifts it the origin hears.
 	first = b.settle(evidence("bert", strong(2, "messenger.example")))
 	upheld := b.rule(first, cases.Ruling{Action: abuse.Suspend, Until: first.Until, Reviewer: "h. okoye"})
@@ -133,7 +139,12 @@ func TestAppealInBetween(t *testing.T) {
 
 // Several desks on one database: together they do not pass a cap.
 func TestConcurrent(t *testing.T) {
-	store, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+	t.Run("sqlite", func(t *testing.T) { concurrent(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db")) })
+	t.Run("postgres", func(t *testing.T) { concurrent(t, abusetest.Postgres(t)) })
+}
+
+func concurrent(t *testing.T, address string) {
+	store, err := sqlstore.Open(t.Context(), address)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
 	const desks, each, limit = 4, 20, 11

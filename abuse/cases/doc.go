@@ -45,7 +45,8 @@
 // Undoes is always live (or of a backtest).
 //
 // One partner gets no more than Limits.PartnerShare of any bound that he shares with others, so
-// that he cannot use it up.
+// that he cannot use it up. Several who flood on one day still can: give Day room for those that
+// you expect.
 //
 // Each bound that is met rings once a day: an [Alarm] is written in the same transaction and
 // handed on by [Desk.Alarms] until it was taken.
@@ -68,7 +69,8 @@
 //
 // Before TripDays days of history there is no band, and caps alone hold. Days in background are
 // no history. Where one partner makes up at least half of what a rule has done in the day, it is he
-// who goes to background and not the rule. It ends when a named person says so, by [Desk.Reset].
+// who goes to background and not the rule. It ends when a named person says so, by [Desk.Reset]. A
+// partner who has been away for weeks comes back to rules with narrow bands; they may need it too.
 //
 // # Undo
 //

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/abuse/abusetest"
 	"github.com/hueandcry/hueandcry/abuse/cases"
 	"github.com/hueandcry/hueandcry/abuse/sqlstore"
 )
@@ -258,12 +259,21 @@ func (h *history) run(events int) {
 
 // Bar 3 of issue 5.
 func TestHistories(t *testing.T) {
-	const histories = 1000
+	histories := 1000
+	if testing.Short() {
+		histories = 250
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	seen := map[string]int{}
 	for i := range histories {
-		h := newHistory(t, rand.New(rand.NewPCG(seed, uint64(i))), i%25 == 0)
+		store := abusetest.Faulty(abuse.NewMemory(), func(op string, n int) abusetest.Fault {
+			if op == "update" && n%3 == i%4 {
+				return abusetest.Rerun // transactions may be repeated
+			}
+			return abusetest.None
+		})
+		h := newHistory(t, rand.New(rand.NewPCG(seed, uint64(i))), i%(histories/40) == 0, func(c *cases.Config) { c.Store = store })
 		func() {
 			defer func() {
 				if t.Failed() {
@@ -283,13 +293,20 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// The same on a database, of which other histories take no notice.
-func TestHistoriesSQLite(t *testing.T) {
-	r := random(t)
-	for range 10 {
-		store, err := sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
-		require.NoError(t, err)
-		newHistory(t, r, false, func(c *cases.Config) { c.Store = store }).run(40)
-		require.NoError(t, store.Close())
+// The same on databases.
+func TestHistoriesInDatabases(t *testing.T) {
+	for name, address := range map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "store.db") },
+		"postgres": abusetest.Postgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := random(t)
+			for range 5 {
+				store, err := sqlstore.Open(t.Context(), address(t))
+				require.NoError(t, err)
+				newHistory(t, r, false, func(c *cases.Config) { c.Store = store }).run(40)
+				require.NoError(t, store.Close())
+			}
+		})
 	}
 }

@@ -132,11 +132,11 @@ func (d *Desk) InForce(r abuse.Reader, account string, now time.Time) (Step, boo
 	return step, step.Action > abuse.None, nil
 }
 
-// Steps gives at most limit steps in force as of now, of accounts after the given one; begin with
+// Steps gives at most limit steps in force as of now, of accounts behind the given one; begin with
 // "". Where more is true, go on after the last account of the page, which is next.
-func (d *Desk) Steps(r abuse.Reader, after string, limit int, now time.Time) (steps []Step, next string, more bool, err error) {
-	from := stepKey(after)
-	if after == "" {
+func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (steps []Step, next string, more bool, err error) {
+	from := stepKey(behind)
+	if behind == "" {
 		from = []byte{stepRow}
 	} else {
 		from = append(from, 0)
@@ -164,7 +164,7 @@ func (d *Desk) Steps(r abuse.Reader, after string, limit int, now time.Time) (st
 }
 
 // Forget takes out all that is in force about an account that has been deleted, without an undo:
-// there is nobody left to undo anything for. Counts stay.
+// there is nobody left to undo anything for. Counts stay. Call it where Remove of package watch is called.
 func (d *Desk) Forget(w abuse.Writer, account string) error {
 	was, err := loadHeld(w, account)
 	if err != nil {

@@ -18,10 +18,12 @@ const MaxReviewer = 128
 // signals that lay before the person carry nothing there any more, and what new ones carry counts
 // only where it is harsher. The zero Ruling is none.
 type Ruling struct {
-	Action   abuse.Action `json:"action"`         // None: lifted. Harsher: stands, whatever becomes of the evidence
-	Scope    abuse.Scope  `json:"scope"`          // zero: as of the decision that was ruled on
-	Until    time.Time    `json:"until,omitzero"` // zero: without end, for None and Disable alone
-	Reviewer string       `json:"reviewer"`       // 1 to 128 bytes, as the service calls the person
+	Action abuse.Action `json:"action"` // None: lifted. Harsher: stands, whatever becomes of the evidence
+	Scope  abuse.Scope  `json:"scope"`  // zero: as of the decision that was ruled on
+	// Until is when the ruling ends, and with it what it says of signals that were seen: they count
+	// again from the next decision on. Zero: without end, for None and Disable alone.
+	Until    time.Time `json:"until,omitzero"`
+	Reviewer string    `json:"reviewer"` // 1 to 128 bytes, as the service calls the person
 
 	// These are set by Rule.
 	Decision uuid.UUID `json:"decision"`
@@ -51,7 +53,7 @@ func (r *Ruling) step() Step {
 func (r *Ruling) onto(dec *abuse.Decision) {
 	dec.Mode, dec.Action, dec.Scope, dec.Until, dec.Rule = abuse.Live, r.Action, r.Scope, r.Until, r.Rule
 	dec.Automated, dec.Reviewer = false, r.Reviewer
-	dec.Reason = "A person has ruled on this account: " + r.Action.String() + ". " + dec.Reason
+	dec.Reason = "A person has ruled on this account: " + r.Action.String() + ". Without that: " + dec.Reason
 }
 
 // Rule puts a person's decision in force, within the caller's transaction. It is about the account

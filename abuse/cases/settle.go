@@ -200,7 +200,7 @@ func (s *settling) endless(dec *abuse.Decision) {
 // kept is a decision that leaves the account under the step that it is under.
 func (s *settling) kept(dec abuse.Decision) abuse.Decision {
 	c := &s.current
-	dec.Reason = "No harsher than " + c.Action.String() + ", which is in force, because of " + s.names() + ". " + dec.Reason
+	dec.Reason = "No harsher than " + c.Action.String() + ", which is in force, because of " + s.names() + ". Without that: " + dec.Reason
 	dec.Action, dec.Scope = c.Action, c.Scope
 	if !c.Until.IsZero() && c.Until.Before(dec.Until) {
 		dec.Until = c.Until
@@ -214,13 +214,13 @@ func (s *settling) soft(first, rest *abuse.Decision, capped bool) abuse.Decision
 	switch {
 	case capped:
 		dec := *first
-		dec.Reason = "A label and nothing harsher, because of " + s.names() + ". " + dec.Reason
+		dec.Reason = "A label and nothing harsher, because of " + s.names() + ". Without that: " + dec.Reason
 		dec.Action, dec.Scope = abuse.Label, abuse.ScopeAccount
 		return dec
 	case s.current.Action <= abuse.None:
 		dec := *first
 		dec.Mode = abuse.Background
-		dec.Reason = "Not carried out, because of " + s.names() + ". " + dec.Reason
+		dec.Reason = "Not carried out, because of " + s.names() + ". Without that: " + dec.Reason
 		return dec
 	}
 	return *rest

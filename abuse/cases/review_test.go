@@ -243,6 +243,30 @@ func TestUpheldTooLate(t *testing.T) {
 	require.Len(t, b.decisions(t, "a"), 2)
 }
 
+// Nor is a step upheld that another has taken the place of: the account stays under that one.
+func TestUpheldUnderAnother(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	id := b.only(t).ID
+	weak := alleged(1, "messenger")
+	weak.Revision, weak.Confidence, weak.Review = 2, 60, abuse.ReviewAutomatic
+	now := b.decide(t, brought("a", weak))
+	require.Less(t, now.Action, abuse.Suspend)
+	require.Greater(t, now.Action, abuse.None)
+	require.Equal(t, abuse.Decision{}, b.resolve(t, id, cases.Resolution{Outcome: cases.Upheld}))
+	require.Equal(t, now.Action, b.action(t, "a"))
+}
+
+// Decisions of an account have one order, also where the clock was set back.
+func TestClockBack(t *testing.T) {
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
+	b.clock.add(-time.Hour)
+	answer := b.resolve(t, b.only(t).ID, overturned(cases.WrongPerson))
+	require.True(t, answer.At.After(d.At))
+	require.Equal(t, answer.ID, b.decisions(t, "a")[0].ID)
+}
+
 // A review is not asked for again and again: while one is open, or where a person has upheld what the
 // signals carry; what is new is looked at.
 func TestOneReviewAtATime(t *testing.T) {

@@ -67,3 +67,23 @@ func TestDamagedRows(t *testing.T) {
 		return nil
 	}))
 }
+
+// A reference is another for every part that it is made of, and none is made for our own word.
+func TestReferenceParts(t *testing.T) {
+	h := &Hearings{cfg: HearingsConfig{Self: "social", Key: make([]byte, 32)}}
+	one := h.reference(uuid.UUID{1}, "bank", uuid.UUID{2})
+	require.Equal(t, one, h.reference(uuid.UUID{1}, "bank", uuid.UUID{2}))
+	other := &Hearings{cfg: HearingsConfig{Self: "social", Key: append(make([]byte, 31), 1)}}
+	for _, r := range []Reference{h.reference(uuid.UUID{3}, "bank", uuid.UUID{2}), h.reference(uuid.UUID{1}, "market", uuid.UUID{2}),
+		h.reference(uuid.UUID{1}, "bank", uuid.UUID{3}), other.reference(uuid.UUID{1}, "bank", uuid.UUID{2})} {
+		require.NotEqual(t, one, r)
+	}
+	ours := abuse.Weighed{Sighting: abuse.Sighting{From: "bank", Signal: abuse.Signal{ID: uuid.UUID{5}, Origin: "social", Path: []string{"bank"}}}}
+	theirs := abuse.Weighed{Sighting: abuse.Sighting{From: "bank", Signal: abuse.Signal{ID: uuid.UUID{6}, Origin: "bank"}}}
+	idle := abuse.Weighed{Sighting: abuse.Sighting{From: "bank", Signal: abuse.Signal{ID: uuid.UUID{7}, Origin: "bank"}}}
+	c := Case{Kind: Appeal, Decision: abuse.Decision{Signals: []uuid.UUID{{5}, {6}}}}
+	c.Decision.Explanation.Signals = []abuse.Weighed{theirs, ours, idle, theirs}
+	refs := h.references(&c)
+	require.Len(t, refs, 1, "of what carried the step, each once, and not of our own")
+	require.Equal(t, uuid.UUID{6}, refs[0].Signal)
+}

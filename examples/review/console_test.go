@@ -333,7 +333,7 @@ func TestNoIdentifier(t *testing.T) {
 	b := newBrowser(t)
 	w := &world{office: b.office, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
 	w.made = 1000
-	numbers := []string{"+33612345678", "0612345678", "+1 (212) 555-0199", "490154203237518", "anna@mail.example", "tel:+33612345678", "user-33612345678", "(06) 12.34.56.78"}
+	numbers := []string{"+33612345678", "0612345678", "+1 (212) 555-0199", "490154203237518", "anna@mail.example", "tel:+33612345678", "061-2345", "user-33612345678", "(06) 12.34.56.78"}
 	for _, ref := range numbers {
 		d, err := w.decide(context.Background(), ref, w.signal("bank.example"))
 		require.NoError(t, err)

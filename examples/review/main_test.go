@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +41,24 @@ func TestFigures(t *testing.T) {
 	require.Greater(t, f["open"], 10.0)
 	_, again, _ := program("-json")
 	require.Equal(t, out, again, "the world is the same at every start")
+}
+
+// The console is served until the program is told to end.
+func TestServe(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	r, w := io.Pipe()
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"-listen", "127.0.0.1:0"}, w, io.Discard) }()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	require.NoError(t, err)
+	answer, err := http.Get(strings.TrimSpace(line))
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.Equal(t, "/queue", answer.Request.URL.Path)
+	stop()
+	require.Equal(t, exitOK, <-ended)
 }
 
 func TestUsage(t *testing.T) {

@@ -165,8 +165,18 @@ func TestQuarantine(t *testing.T) {
 	a := b.alarms()
 	require.Len(t, a, 1)
 	require.Equal(t, "signal", a[0].Kind)
+	back := func(behind string) (accounts []string) {
+		require.NoError(t, b.store.View(t.Context(), func(r abuse.Reader) (err error) {
+			accounts, err = b.HeldBack(r, behind, 10)
+			return err
+		}))
+		return accounts
+	}
+	require.Equal(t, []string{"a-3", "a-4"}, back(""))
 	require.NoError(t, b.Reset(t.Context(), cases.KindSignal, a[0].Name, "r. gomez"))
 	require.Equal(t, abuse.Suspend, b.settle(evidence("a-4", strong(1, "messenger.example"))).Action)
+	require.Equal(t, []string{"a-3"}, back(""))
+	require.Empty(t, back("a-3"))
 }
 
 // The band, by its formula: a partner of ten a day for ten days may do 37 and no more.

@@ -86,8 +86,8 @@
 //
 // # Tables
 //
-// In force: 'a' ‖ account has the step and the ruling; 'e' ‖ end, 8 ‖ account is for Sweep. An
-// account is its length, 2, and its bytes, as in package watch. Carried: partner ‖ signal ‖
+// In force: 'a' ‖ account has the step and the ruling; 'e' ‖ end, 8 ‖ account is for Sweep, 'h' ‖
+// account for HeldBack. An account is its length, 2, and its bytes, as in package watch. Carried: partner ‖ signal ‖
 // account. Bounds: 'c' ‖ kind ‖ names are counters, 'm' ‖ kind ‖ names those in background, 'z' ‖
 // day, 8 ‖ kind ‖ names are alarms. Receipts: origin ‖ day, 8. Numbers are big-endian; values are
 // JSON with a version, v.

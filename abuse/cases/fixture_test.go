@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -147,9 +149,16 @@ func met(d abuse.Decision) []string {
 	return names
 }
 
-// random gives a generator and prints its seed, so that a failure can be had again.
-func random(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
+// seed prints the seed, so that a failure can be had again with HUEANDCRY_SEED set to it.
+func seed(t testing.TB) uint64 {
+	s := rand.Uint64()
+	if text := os.Getenv("HUEANDCRY_SEED"); text != "" {
+		var err error
+		s, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("HUEANDCRY_SEED=%d", s)
+	return s
 }
+
+func random(t testing.TB) *rand.Rand { return rand.New(rand.NewPCG(seed(t), 1)) }

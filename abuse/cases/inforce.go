@@ -40,6 +40,7 @@ func (s *Step) over(now time.Time) bool {
 type held struct {
 	Step   Step   `json:"step,omitzero"`
 	Ruling Ruling `json:"ruling,omitzero"`
+	Back   bool   `json:"back,omitempty"` // a bound keeps automation from a harsher step
 }
 
 // IsZero says whether there is no step.
@@ -74,6 +75,10 @@ func stepKey(account string) []byte {
 func endKey(at time.Time, account string) []byte {
 	key := append(make([]byte, 0, 11+len(account)), endRow)
 	return text(binary.BigEndian.AppendUint64(key, uint64(max(at.Unix(), 0))), account)
+}
+
+func backKey(account string) []byte {
+	return text(append(make([]byte, 0, 3+len(account)), backRow), account)
 }
 
 func loadHeld(r abuse.Reader, account string) (held, error) {
@@ -114,7 +119,17 @@ func (h *held) replace(w abuse.Writer, account string, was held) error {
 			}
 		}
 	}
-	if h.Step.IsZero() && h.Ruling.IsZero() {
+	switch {
+	case h.Back && !was.Back:
+		if err := w.Put(abuse.InForce, backKey(account), []byte{rowVersion}); err != nil {
+			return err
+		}
+	case was.Back && !h.Back:
+		if err := w.Delete(abuse.InForce, backKey(account)); err != nil {
+			return err
+		}
+	}
+	if h.Step.IsZero() && h.Ruling.IsZero() && !h.Back {
 		return w.Delete(abuse.InForce, stepKey(account))
 	}
 	return save(w, abuse.InForce, stepKey(account), *h)
@@ -135,11 +150,12 @@ func (d *Desk) InForce(r abuse.Reader, account string, now time.Time) (Step, boo
 // Steps gives at most limit steps in force as of now, of accounts behind the given one; begin with
 // "". Where more is true, go on after the last account of the page, which is next.
 func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (steps []Step, next string, more bool, err error) {
-	from := stepKey(behind)
-	if behind == "" {
-		from = []byte{stepRow}
-	} else {
-		from = append(from, 0)
+	if len(behind) > maxAccount {
+		return nil, "", false, &abuse.Error{Field: "account", Problem: "must have at most 256 bytes"}
+	}
+	from := []byte{stepRow}
+	if behind != "" {
+		from = append(stepKey(behind), 0)
 	}
 	rows, err := r.Scan(abuse.InForce, from, []byte{stepRow + 1}, limit)
 	if err != nil {
@@ -161,6 +177,33 @@ func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (s
 		}
 	}
 	return steps, next, len(rows) == limit && limit > 0, nil
+}
+
+// HeldBack gives at most limit accounts whose last decision was milder than the rules came to,
+// because of a cap, a band or a quarantine; those behind the given one, and "" to begin with. They
+// stay so until their evidence changes. Who wants it sooner, when there is room again or after a
+// Reset, calls Settle with their evidence in an Update of his own and records what it gives.
+func (d *Desk) HeldBack(r abuse.Reader, behind string, limit int) ([]string, error) {
+	from := []byte{backRow}
+	if behind != "" {
+		if len(behind) > maxAccount {
+			return nil, &abuse.Error{Field: "account", Problem: "must have at most 256 bytes"}
+		}
+		from = append(backKey(behind), 0)
+	}
+	rows, err := r.Scan(abuse.InForce, from, []byte{backRow + 1}, limit)
+	if err != nil {
+		return nil, err
+	}
+	var accounts []string
+	for _, row := range rows {
+		account, rest, ok := cut(row.Key[1:])
+		if !ok || len(rest) > 0 {
+			return nil, damaged("in_force")
+		}
+		accounts = append(accounts, account)
+	}
+	return accounts, nil
 }
 
 // Forget takes out all that is in force about an account that has been deleted, without an undo:

@@ -1,6 +1,7 @@
 package cases_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -121,6 +122,20 @@ func dayOf(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 // bounded says whether a cap or quarantine had a part in a decision.
 func bounded(d abuse.Decision) bool {
 	return slices.ContainsFunc(d.Bounds, func(b abuse.Bound) bool { return b.Name != cases.Ruled })
+}
+
+// heldBack gives the accounts whose last decision came short of the rules.
+func (m *model) heldBack() (accounts []string) {
+	for account, d := range m.last {
+		for _, b := range d.Bounds {
+			if b.Name != cases.Ruled && (d.Mode != abuse.Live || b.Proposed > d.Action) {
+				accounts = append(accounts, account)
+				break
+			}
+		}
+	}
+	slices.SortFunc(accounts, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	return accounts
 }
 
 // settled compares a decision with what should be, and puts it down.

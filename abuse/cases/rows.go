@@ -11,6 +11,7 @@ import (
 const (
 	stepRow    = 'a' // InForce
 	endRow     = 'e'
+	backRow    = 'h'
 	counterRow = 'c' // Bounds
 	modeRow    = 'm'
 	alarmRow   = 'z'

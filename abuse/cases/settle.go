@@ -29,7 +29,7 @@ func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bo
 	if err != nil || !record {
 		return dec, err
 	}
-	is := held{Ruling: was.Ruling}
+	is := held{Ruling: was.Ruling, Back: s.back(&dec)}
 	if !is.Ruling.stands(now) {
 		is.Ruling = Ruling{}
 	}
@@ -45,6 +45,17 @@ func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bo
 		}
 	}
 	return dec, s.tally.write(w)
+}
+
+// back says whether a bound has kept the decision from being harsher.
+func (s *settling) back(dec *abuse.Decision) bool {
+	live := dec.Action
+	if !acts(dec.Mode) {
+		live = abuse.None
+	}
+	return slices.ContainsFunc(s.bounds, func(b abuse.Bound) bool {
+		return b.Name != Ruled && b.Name != NoEnd && b.Name != BackgroundPolicy && b.Proposed > live
+	})
 }
 
 func acts(m abuse.Mode) bool { return m == abuse.Live || m == abuse.Backtest }

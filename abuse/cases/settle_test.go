@@ -126,3 +126,69 @@ func TestPerson(t *testing.T) {
 	fresh := b.settle(evidence("anna", strong(1, "messenger.example"), strong(2, "messenger.example")))
 	require.Equal(t, abuse.Suspend, fresh.Action, "it has not")
 }
+
+// A signal that was passed on is charged to the partner that sent it, and its origin hears of the undo.
+func TestPassedOn(t *testing.T) {
+	b := newBench(t, func(c *cases.Config) { c.Limits.PartnerDay = 1 })
+	relayed := func(account string, n int) abuse.Evidence {
+		s := strong(n, "messenger.example")
+		s.Path = []string{"relay.example"}
+		e := evidence(account, s)
+		e.Sightings[0].From = "relay.example"
+		return e
+	}
+	require.Equal(t, abuse.Suspend, b.settle(relayed("anna", 1)).Action)
+	require.Equal(t, abuse.Label, b.settle(relayed("bert", 2)).Action, "the relay's day is used up")
+	require.Equal(t, abuse.Suspend, b.settle(evidence("carl", strong(3, "messenger.example"))).Action)
+	require.Equal(t, []string{"anna"}, b.carried("relay.example", 1))
+	require.NotZero(t, b.settle(evidence("anna")).Undoes)
+	got, err := b.ExactReceipts(t.Context(), "messenger.example", b.now)
+	require.NoError(t, err)
+	require.Equal(t, [3]int64{1, 0, 0}, got)
+	got, err = b.ExactReceipts(t.Context(), "relay.example", b.now)
+	require.NoError(t, err)
+	require.Zero(t, got)
+}
+
+// A step that the service's own reports carry has no partner: it counts for its rule and the day,
+// and nobody gets a receipt.
+func TestOwnReports(t *testing.T) {
+	b := newBench(t, func(c *cases.Config) {
+		c.Limits.RuleDay = 2
+		c.Decide = func(e abuse.Evidence, now time.Time) abuse.Decision {
+			d := decide(e, now)
+			if e.Own.Reports > 5 {
+				d.Action, d.Scope, d.Rule, d.Until, d.Signals = abuse.Limit, abuse.ScopeAccount, "own", now.AddDate(0, 0, 3), nil
+			}
+			return d
+		}
+	})
+	own := func(account string) abuse.Evidence {
+		e := evidence(account)
+		e.Own = abuse.Own{Reports: 6}
+		return e
+	}
+	first := b.settle(own("anna"))
+	require.Equal(t, abuse.Limit, first.Action)
+	require.Empty(t, b.under("anna").Carriers)
+	require.Equal(t, abuse.Limit, b.settle(own("bert")).Action)
+	require.Equal(t, []string{cases.CapRule}, met(b.settle(own("carl"))))
+	require.Equal(t, first.ID, b.settle(evidence("anna")).Undoes)
+	require.NoError(t, b.store.View(t.Context(), func(r abuse.Reader) error {
+		rows, err := r.Scan(abuse.Receipts, nil, nil, 10)
+		require.Empty(t, rows)
+		return err
+	}))
+}
+
+// The number has another holder since: the signal is about the one before, and its step is undone.
+func TestRecycled(t *testing.T) {
+	b := newBench(t)
+	e := evidence("anna", strong(1, "messenger.example"))
+	first := b.settle(e)
+	e.Holdings[0].Since = b.now
+	d := b.settle(e)
+	require.Equal(t, abuse.None, d.Action)
+	require.Equal(t, first.ID, d.Undoes)
+	require.Equal(t, abuse.GuardRecycled, d.Explanation.Signals[0].Findings[0].Guard)
+}

@@ -1,0 +1,253 @@
+package cases
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hueandcry/hueandcry/abuse"
+)
+
+// Resolution is what a person answers. The zero Resolution is invalid.
+type Resolution struct {
+	// Version is that of the case when it was claimed: who lost the claim meanwhile has no say.
+	Version  uint64
+	Reviewer string // the person's name: required, and the holder of the claim
+	Outcome  Outcome
+	Ground   Ground       // with Overturned: required
+	Step     abuse.Action // with Changed: another step than the decision's, and harsher than None
+	// Until, with Changed: when the step ends, within a year.
+	Until time.Time
+	// ForEver, with Changed to Disable, or with Upheld for a decision to disable: without end. It is
+	// a word of its own, so that nobody closes an account for good by leaving a date out.
+	ForEver bool
+}
+
+func (r *Resolution) check(c *Case, now time.Time) error {
+	bad := func(field, problem string) error { return &abuse.Error{Field: field, Problem: problem} }
+	if err := CheckReviewer(r.Reviewer); err != nil {
+		return err
+	}
+	switch {
+	case !known(r.Outcome, outcomeWords):
+		return bad("outcome", "must be upheld, overturned or changed")
+	case r.Outcome == Overturned && !known(r.Ground, groundWords):
+		return bad("ground", "must be given where a decision is overturned")
+	case r.Outcome != Overturned && r.Ground != 0:
+		return bad("ground", "goes with overturned alone")
+	case r.Outcome != Changed && (r.Step != 0 || !r.Until.IsZero()):
+		return bad("step", "goes with changed alone")
+	case c.Kind == Contested && (r.Outcome == Changed || r.ForEver):
+		return bad("outcome", "must be upheld or overturned for a signal")
+	}
+	step := r.Step
+	if r.Outcome == Upheld {
+		step = c.Decision.Action
+	}
+	if r.ForEver {
+		if step != abuse.Disable || r.Outcome == Overturned || !r.Until.IsZero() {
+			return bad("for ever", "goes with disable alone, and without an end")
+		}
+		return nil
+	}
+	if r.Outcome == Changed {
+		switch {
+		case step <= abuse.None || step > abuse.Disable:
+			return bad("step", "must be harsher than none: overturn it instead")
+		case step == c.Decision.Action && r.Until.Equal(c.Decision.Until):
+			return bad("step", "is as it was: uphold it instead")
+		case !r.Until.After(now) || r.Until.Sub(now) > abuse.MaxDuration:
+			return bad("until", "must be within a year from now")
+		}
+	}
+	return nil
+}
+
+// Resolve closes a case that the reviewer has claimed, and gives the person's decision, with its
+// Reviewer and with Automated false; it is recorded beside the automatic ones, and owed to Deliver.
+// Partners' scorecards learn of it.
+//
+// A decision that is upheld stays what it was: it ends with the signals that carry it. One that is
+// overturned or changed, or that is upheld for ever, is the person's own from then on, as [Desk.Rule]
+// says. The zero Decision is given where nothing changes for an account: for a contested signal, and
+// where a step is upheld that is not in force any more.
+//
+// It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
+// [*abuse.Error] for what a Resolution may not say.
+func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d abuse.Decision, err error) {
+	var c Case
+	debt := byte(0)
+	err = h.store.Update(ctx, func(w abuse.Writer) (err error) {
+		d, debt = abuse.Decision{}, 0
+		if c, err = readCase(w, id); err != nil {
+			return err
+		}
+		now := h.now()
+		switch {
+		case c.Outcome != 0:
+			return ErrClosed
+		case c.Version != r.Version || c.Holder != r.Reviewer || c.Holder == "":
+			return ErrClaimed
+		}
+		if err := r.check(&c, now); err != nil {
+			return err
+		}
+		switch {
+		case c.Kind != Contested:
+			if d, err = h.answer(w, &c, &r, now); err != nil {
+				return err
+			}
+			if err := h.learn(w, &c, &r, now); err != nil {
+				return err
+			}
+			if c.Result = d.ID; d.ID != uuid.Nil {
+				debt = debtDeliver
+			}
+		case r.Outcome == Overturned:
+			debt = debtRetract
+		}
+		if debt != 0 {
+			if err := w.Put(abuse.Cases, owedKey(debt, c.ID), mark); err != nil {
+				return err
+			}
+		}
+		c.Outcome, c.Ground, c.Reviewer, c.Closed = r.Outcome, r.Ground, r.Reviewer, now
+		c.Holder, c.Held = "", time.Time{}
+		return closeCase(w, &c)
+	})
+	if err != nil {
+		return abuse.Decision{}, err
+	}
+	if debt != 0 {
+		_ = h.pay(ctx, debt, &c) // if it fails it is still owed, and Work tries again
+	}
+	return d, nil
+}
+
+// answer makes the person's decision, puts it into force and records it.
+func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time) (d abuse.Decision, err error) {
+	base := &c.Decision
+	last, err := lastDecision(w, base.Account)
+	if err != nil {
+		return d, err
+	}
+	at := now
+	if !at.After(last.At) {
+		at = last.At.Add(1) // later than the last one's, also where the clock was set back
+	}
+	if !c.shows(&last) {
+		return d, ErrMoved
+	}
+	was := c.seen()
+	step, under, err := h.cfg.Desk.InForce(w, base.Account, now)
+	if err != nil {
+		return d, err
+	}
+	if r.Outcome == Upheld && !r.ForEver {
+		if !under || step.Action != base.Action {
+			return d, nil // it is gone, or something else has taken its place: there is nothing to uphold
+		}
+		d = was
+		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
+		d.At, d.Until, d.Undoes, d.Bounds = at, step.Until, uuid.Nil, nil
+		d.Automated, d.Reviewer = false, r.Reviewer
+	} else {
+		ruling := Ruling{Action: abuse.None, Until: r.Until.UTC().Truncate(time.Second), Reviewer: r.Reviewer}
+		if r.Outcome == Changed {
+			ruling.Action = r.Step
+		} else if r.Outcome == Upheld {
+			ruling.Action = base.Action
+		}
+		if r.Until.IsZero() {
+			ruling.Until = time.Time{}
+		}
+		if err := clearSeen(w, &was, now); err != nil {
+			return d, err
+		}
+		if d, err = h.cfg.Desk.Rule(w, was, ruling, at); err != nil {
+			return d, err
+		}
+	}
+	d.Reason, d.Undo = c.reasons(r, &d)
+	return d, Record(w, d)
+}
+
+// shows says whether the case shows each signal that the last decision has weighed, so that a person
+// who rules on the account has seen it.
+func (c *Case) shows(last *abuse.Decision) bool {
+	return !slices.ContainsFunc(last.Explanation.Signals, func(s abuse.Weighed) bool {
+		carrier := Carrier{From: s.From, Signal: s.Signal.ID}
+		return !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier)
+	})
+}
+
+func explains(d *abuse.Decision, c *Carrier) bool {
+	return slices.ContainsFunc(d.Explanation.Signals, func(s abuse.Weighed) bool {
+		return s.From == c.From && s.Signal.ID == c.Signal
+	})
+}
+
+// seen is the decision with all signals that the case has shown: the person's word is about them too.
+func (c *Case) seen() abuse.Decision {
+	d := c.Decision
+	d.Explanation.Signals = slices.Clone(d.Explanation.Signals)
+	for i := range c.Current.Explanation.Signals {
+		s := &c.Current.Explanation.Signals[i]
+		if !explains(&d, &Carrier{From: s.From, Signal: s.Signal.ID}) {
+			d.Explanation.Signals = append(d.Explanation.Signals, *s)
+		}
+	}
+	return d
+}
+
+// reasons are the sentences of the person's decision d.
+func (c *Case) reasons(r *Resolution, d *abuse.Decision) (reason, undo string) {
+	who := "A person looked at it and "
+	if c.Kind == Appeal {
+		who = "After an appeal a person looked at it and "
+	}
+	end := " without end"
+	if !d.Until.IsZero() {
+		end = " until " + d.Until.UTC().Format(time.DateOnly)
+	}
+	before := c.Decision.Action.String()
+	switch {
+	case r.Outcome == Overturned:
+		return who + "took the step (" + before + ") back: " + groundReason(r.Ground) + ".",
+			"What was looked at carries nothing on this account any more; new signals may."
+	case r.Outcome == Changed:
+		return who + "changed the step from " + before + " to " + d.Action.String() + end + ".",
+			"It ends by an appeal, by a person, or by its end."
+	case r.ForEver:
+		return who + "upheld the step (" + before + ")" + end + ". " + c.Decision.Reason,
+			"It ends by an appeal or by a person alone."
+	}
+	return who + "upheld the step (" + before + ")" + end + ". " + c.Decision.Reason, c.Decision.Undo
+}
+
+func groundReason(g Ground) string {
+	switch g {
+	case WrongSignal:
+		return "what was said of the account is not true"
+	case WrongPerson:
+		return "what was said is about somebody else"
+	}
+	return "it was more than what was said calls for"
+}
+
+// lastDecision is the last one about an account; the zero Decision where there is none.
+func lastDecision(r abuse.Reader, account string) (d abuse.Decision, err error) {
+	prefix := text(nil, account)
+	rows, err := r.Scan(abuse.Decisions, prefix, after(prefix), 1)
+	if err != nil || len(rows) == 0 {
+		return d, err
+	}
+	if json.Unmarshal(rows[0].Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
+		return abuse.Decision{}, damaged("decision")
+	}
+	return d, nil
+}

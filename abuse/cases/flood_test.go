@@ -2,6 +2,7 @@ package cases_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -86,8 +87,11 @@ func (b *bench) quietDays(days, steps int, origins ...string) {
 
 // Bar 4 of issue 5, first half: a partner sends signals about all new accounts of a day.
 func TestFloodOfNewAccounts(t *testing.T) {
-	n := 100_000
-	if testing.Short() {
+	n := 20_000
+	switch {
+	case os.Getenv("HUEANDCRY_FULL") != "":
+		n = 100_000
+	case testing.Short():
 		n = 5_000
 	}
 	about := func(origin, account string, from int) func(i int) abuse.Evidence {

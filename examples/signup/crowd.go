@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse/watch"
@@ -111,15 +110,6 @@ func follow(ctx context.Context, w *world, url string, n int, stdout io.Writer) 
 	fmt.Fprintln(stdout, "there")
 	all.Wait()
 	return nil
-}
-
-// raiseFiles lets the process have as many connections as the system allows it.
-func raiseFiles() {
-	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur < limit.Max {
-		limit.Cur = limit.Max
-		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // then fewer will come, and say so
-	}
 }
 
 // residentMB is the memory of this process, 0 where the system does not say.

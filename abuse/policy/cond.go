@@ -99,16 +99,23 @@ func (c *compiler) compile(source string) (*node, error) {
 var zoned = []string{overloads.TimeGetFullYear, overloads.TimeGetMonth, overloads.TimeGetDate, overloads.TimeGetDayOfYear, overloads.TimeGetDayOfMonth,
 	overloads.TimeGetDayOfWeek, overloads.TimeGetHours, overloads.TimeGetMinutes, overloads.TimeGetSeconds, overloads.TimeGetMilliseconds}
 
-// reproducible refuses what need not come to the same on another host: the rules of a time zone are
-// those of the host's database, which has no "Europe/Berlin" at all or an old one.
+// reproducible refuses what need not come to the same on another host, or when it is done again. The
+// rules of a time zone are those of the host's database, which has no "Europe/Berlin" at all or an old
+// one; and a map is gone through in another order each time.
 func (t *translator) reproducible() (err error) {
 	celast.PreOrderVisit(t.tree.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
-		if err != nil || e.Kind() != celast.CallKind || !slices.Contains(zoned, e.AsCall().FunctionName()) {
-			return
-		}
-		for _, zone := range e.AsCall().Args() { // none is UTC
-			if zone.Kind() != celast.LiteralKind || zone.AsLiteral().Value() != "UTC" {
-				err = t.wrong(zone, "the time zone must be \"UTC\": the host has the rules of others")
+		switch {
+		case err != nil:
+		case e.Kind() == celast.ComprehensionKind:
+			over := e.AsComprehension().IterRange()
+			if t.tree.GetType(over.ID()).Kind() != types.ListKind { // dyn may be a map
+				err = t.wrong(over, "only lists can be gone through, for a map has no order")
+			}
+		case e.Kind() == celast.CallKind && slices.Contains(zoned, e.AsCall().FunctionName()):
+			for _, zone := range e.AsCall().Args() { // none is UTC
+				if zone.Kind() != celast.LiteralKind || zone.AsLiteral().Value() != "UTC" {
+					err = t.wrong(zone, "the time zone must be \"UTC\": the host has the rules of others")
+				}
 			}
 		}
 	}))

@@ -124,7 +124,8 @@
 // reads signal.severity >= high. Texts are compared as they are; a category that
 // there is none of is an error.
 //
-// A condition means the same on every host. Hours and days are those of UTC: now.getHours() and
+// A condition means the same on every host, and each time. all, exists, exists_one, map and filter take
+// a list; over a map, whose order is not fixed, they are an error. Hours and days are those of UTC: now.getHours() and
 // now.getHours("UTC") are all there is, and any other time zone, also one that is computed, is an
 // error, because the host's database would say what it is.
 //

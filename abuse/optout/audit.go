@@ -18,7 +18,7 @@ import (
 // Token stands for an account in an audit, under the audit's key. The zero Token is for nobody.
 type Token [16]byte
 
-// Entry is one purpose-bound read, or many of one reader and purpose. It holds no account and no
+// Entry is one purpose-bound read, or many of one reader and purpose within a day. It holds no account and no
 // identifier.
 type Entry struct {
 	At      time.Time       // of the first read, when it was written
@@ -188,6 +188,10 @@ func (a *Audit) Entries(ctx context.Context, from, to time.Time, limit int) (all
 // readsRun is how many reads there may be between two writings of their number.
 const readsRun = 1000
 
+// entrySpan is how long an entry takes up reads. It is far below the time that entries are kept, for an
+// entry goes by its first read: one that went on for ever would be taken away with reads of today.
+func (a *Audit) entrySpan() time.Duration { return min(24*time.Hour, a.cfg.Keep/2) }
+
 // Reads is a register that is read for the audit: what stands in a [linkage.Config] in the place of
 // the register itself. It is safe for concurrent use; the zero Reads is invalid.
 type Reads struct {
@@ -202,6 +206,7 @@ type Reads struct {
 // opened is the entry of a purpose, and how much of it is written.
 type opened struct {
 	key     []byte
+	begun   time.Time
 	entry   Entry
 	written uint64
 }
@@ -209,7 +214,8 @@ type opened struct {
 var _ linkage.OptOutRegister = (*Reads)(nil)
 
 // Reads gives a register whose reads are written down, as those of a reader. An entry is there before
-// the first answer is given, and its count is put right every thousand reads and by Close: a
+// the first answer is given, and its count is put right every thousand reads, by Close, and when it is a
+// day old (or half of Keep, if that is less) and the next read begins a new one: a
 // process that is killed leaves a count that is lower. What cannot be written down is not read. A name that is none is an [*abuse.Error].
 func (a *Audit) Reads(register linkage.OptOutRegister, who string) (*Reads, error) {
 	if register == nil {
@@ -268,10 +274,16 @@ func (r *Reads) one(ctx context.Context, account string, purpose linkage.Purpose
 func (r *Reads) begin(ctx context.Context, purpose linkage.Purpose) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.open[purpose] != nil {
-		return nil
+	now := r.audit.cfg.Clock()
+	if o := r.open[purpose]; o != nil {
+		if now.Sub(o.begun) < r.audit.entrySpan() {
+			return nil
+		}
+		if err := r.end(ctx, purpose, o); err != nil {
+			return err
+		}
 	}
-	o := &opened{entry: Entry{Who: r.who, Purpose: purpose}}
+	o := &opened{begun: now, entry: Entry{Who: r.who, Purpose: purpose}}
 	var err error
 	if o.key, err = r.audit.write(ctx, nil, o.entry); err != nil {
 		return err
@@ -288,17 +300,25 @@ func (r *Reads) flush(ctx context.Context, o *opened) error {
 	return err
 }
 
+// end writes down what is not yet, and takes up no more reads.
+func (r *Reads) end(ctx context.Context, purpose linkage.Purpose, o *opened) error {
+	if o.written != o.entry.Reads {
+		if err := r.flush(ctx, o); err != nil {
+			return err
+		}
+	}
+	delete(r.open, purpose)
+	return nil
+}
+
 // Close writes down how many reads there were. The register can be read on; that begins new entries.
 func (r *Reads) Close(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for purpose, o := range r.open {
-		if o.written != o.entry.Reads {
-			if err := r.flush(ctx, o); err != nil {
-				return err
-			}
+		if err := r.end(ctx, purpose, o); err != nil {
+			return err
 		}
-		delete(r.open, purpose)
 	}
 	return nil
 }

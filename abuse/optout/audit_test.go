@@ -108,3 +108,37 @@ func TestAuditFailsClosed(t *testing.T) {
 	require.ErrorIs(t, err, abuse.ErrStoreClosed)
 	require.True(t, out)
 }
+
+// A process that runs for longer than entries are kept still leaves its reads: each day has its entry.
+func TestAuditOfALongRun(t *testing.T) {
+	for _, keep := range []time.Duration{0, time.Hour} {
+		c, ctx := &clock{start}, t.Context()
+		b, err := optout.NewMemory(optout.Config{Clock: c.now})
+		require.NoError(t, err)
+		a, err := optout.NewAudit(abuse.NewMemory(), optout.AuditConfig{Clock: c.now, Keep: keep})
+		require.NoError(t, err)
+		r, err := a.Reads(b, "ads")
+		require.NoError(t, err)
+		day := 24 * time.Hour
+		if keep > 0 {
+			day = keep / 2
+		}
+		for range 400 {
+			for range 3 {
+				_, err := r.OptedOut(ctx, "anna", linkage.Advertising)
+				require.NoError(t, err)
+				c.move(day / 3)
+			}
+		}
+		require.NoError(t, r.Close(ctx))
+		all, err := a.Entries(ctx, time.Time{}, start.AddDate(300, 0, 0), 1000)
+		require.NoError(t, err)
+		require.NotEmpty(t, all, "the reads of the last days")
+		for _, e := range all {
+			require.Equal(t, uint64(3), e.Reads, "also those that no thousand was full of")
+		}
+		if keep == 0 {
+			require.Len(t, all, 180)
+		}
+	}
+}

@@ -14,8 +14,7 @@ import (
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// The columns of a register as CSV. Account is required; of a column that is not there nothing is
-// known.
+// The columns of a register as CSV. All but since must be there.
 var columns = []string{"account", "participation", "since", "effective", "opted_out"}
 
 // RowError says which row of a file is wrong, and never what is in it.
@@ -27,10 +26,12 @@ type RowError struct {
 // Error gives the line and the problem.
 func (e *RowError) Error() string { return fmt.Sprintf("optout: line %d: %s", e.Line, e.Problem) }
 
-// ReadCSV reads a register as CSV (RFC 4180) with a head: account, 1 to 256 bytes, each once;
+// ReadCSV reads a register as CSV (RFC 4180) with a head, in which only since can be left out, for what
+// is not there would else be read as a user who has opted in again: account, 1 to 256 bytes, each once;
 // participation, a word of [Participation], empty for In; since and effective, as in 2026-11-23T12:00:00Z,
 // where effective is there if and only if the user is out or has begun to be; opted_out, names of purposes
-// between spaces, none of those for security. An unknown column or a bad row is a [*RowError], and
+// between spaces, none of those for security. A head that lacks a column or has an unknown one is a
+// [*RowError] of line 1; so is, of its line, a bad row, and
 // then nothing is given: a row that is left out is a user whose choice is forgotten. What fails in r is given as it is.
 func ReadCSV(r io.Reader) ([]Listed, error) {
 	in := csv.NewReader(r)
@@ -53,8 +54,10 @@ func ReadCSV(r io.Reader) ([]Listed, error) {
 		}
 		at[c] = i
 	}
-	if at[0] < 0 {
-		return nil, &RowError{1, "the column account is missing"}
+	for c, name := range columns {
+		if at[c] < 0 && name != "since" { // Import puts what is read in the place of what was there
+			return nil, &RowError{1, "the column " + name + " is missing"}
+		}
 	}
 	var all []Listed
 	seen := map[string]bool{}
@@ -132,7 +135,8 @@ func parseListed(field func(int) string) (l Listed, problem string) {
 	return l, ""
 }
 
-// FromCSV gives a register in memory that holds what [ReadCSV] reads. Errors are its and those of [NewBook].
+// FromCSV gives a register in memory that holds what [ReadCSV] reads; an empty one needs the head too. Errors
+// are its and those of [NewBook].
 func FromCSV(ctx context.Context, r io.Reader, cfg Config) (*Book, error) {
 	b, err := NewMemory(cfg)
 	if err != nil {

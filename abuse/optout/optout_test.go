@@ -45,7 +45,7 @@ func places(t *testing.T) map[string]func(optout.Config) *optout.Book {
 	return map[string]func(optout.Config) *optout.Book{
 		"memory": func(c optout.Config) *optout.Book { return book(optout.NewMemory(c)) },
 		"csv": func(c optout.Config) *optout.Book {
-			return book(optout.FromCSV(t.Context(), strings.NewReader("account\n"), c))
+			return book(optout.FromCSV(t.Context(), strings.NewReader("account,participation,effective,opted_out\n"), c))
 		},
 		"sqlite": func(c optout.Config) *optout.Book {
 			store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/hc.sqlite")
@@ -351,13 +351,14 @@ func TestReadCSV(t *testing.T) {
 	require.Equal(t, []linkage.Purpose{linkage.Advertising, linkage.Analytics}, all[0].State.OptedOut)
 	require.Equal(t, optout.Out, all[0].State.Participation)
 	require.Equal(t, "an,na", all[1].Account)
+	const head = "account,participation,effective,opted_out\n"
 	for text, line := range map[string]int{
-		"": 1, "account,secret\n": 1, "account,account\n": 1, "participation\n": 1,
-		"account\nsecret,x\n": 2, "account\nanna\n\"secret\n": 3, "account\n\"\"\n": 2, "account\na\nb\na\n": 4,
-		"account,participation\nsecret,out\n": 2, "account,participation\nsecret,opt-out\n": 2,
-		"account,effective\nsecret,2026-11-20T00:00:00Z\n": 2, "account,since\nsecret,yesterday\n": 2,
-		"account,opted_out\nsecret,security\n": 2, "account,opted_out\nsecret,advertising advertising\n": 2,
-		"account,opted_out\nsecret,everything\n": 2, "account\n" + strings.Repeat("x", 257) + "\n": 2,
+		"": 1, head[:len(head)-1] + ",secret\n": 1, head[:len(head)-1] + ",account\n": 1, head + "secret,x\n": 2,
+		head + "anna,,,\n\"secret\n": 3, head + ",,,\n": 2, head + "a,,,\nb,,,\na,,,\n": 4,
+		head + "secret,out,,\n": 2, head + "secret,opt-out,,\n": 2, head + "secret,,2026-11-20T00:00:00Z,\n": 2,
+		"since," + head + "yesterday,secret,,,\n": 2, head + "secret,,,security\n": 2,
+		head + "secret,,,advertising advertising\n": 2, head + "secret,,,everything\n": 2,
+		head + strings.Repeat("x", 257) + ",,,\n": 2,
 	} {
 		_, err := optout.ReadCSV(strings.NewReader(text))
 		var bad *optout.RowError
@@ -367,9 +368,23 @@ func TestReadCSV(t *testing.T) {
 	}
 }
 
+// Of a file without a column nothing is read: Import would opt people back in.
+func TestReadCSVWithoutAColumn(t *testing.T) {
+	columns := []string{"account", "participation", "effective", "opted_out"}
+	for i, name := range columns {
+		head := strings.Join(slices.Delete(slices.Clone(columns), i, i+1), ",") + "\n"
+		all, err := optout.ReadCSV(strings.NewReader(head + "a,,\n"))
+		require.Equal(t, &optout.RowError{Line: 1, Problem: "the column " + name + " is missing"}, err)
+		require.Empty(t, all)
+		b, err := optout.FromCSV(t.Context(), strings.NewReader(head), optout.Config{})
+		require.Error(t, err)
+		require.Nil(t, b)
+	}
+}
+
 func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte("account,participation,since,effective,opted_out\nboris,opt-out,2026-11-20T00:00:00Z,2026-11-20T00:00:00Z,advertising\n"))
-	f.Add([]byte("account\n\"a\"\"b\n"))
+	f.Add([]byte("account,participation,effective,opted_out\n\"a\"\"b\",,,\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		all, err := optout.ReadCSV(bytes.NewReader(data))
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -124,6 +125,15 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: signal.category in ['spam', 'fishing']", "31", "no category"},
 	{"when: signal.confirmed", "when: signal.age < duration('7 days')", "31:33", "duration"},
 	{"when: signal.confirmed", "when: now > timestamp('tomorrow')", "31:27", "time"},
+	{"when: signal.confirmed", "when: now.getHours('Europe/Berlin') >= 22", "31:24", "time zone"},
+	{"when: signal.confirmed", "when: true && now.getDayOfWeek('Local') == 0", "31:36", "time zone"},
+	{"when: signal.confirmed", "when: now.getMinutes('+01:00') == 0", "31:26", "time zone"},
+	{"when: signal.confirmed", "when: now.getHours('') == 0", "31:24", "time zone"},
+	{"when: signal.confirmed", "when: dyn(now).getFullYear(signal.origin) == 2026", "31:38", "time zone"},
+	{"when: signal.confirmed", "when: '[1, 2].exists(x, now.getMonth(\"Asia/Tokyo\") == x)'", "31:42", "time zone"},
+	{"when: signal.confirmed", "when: >\n      {'a': 1, 'b': 2}.map(k, k)[0] == 'a'", "32:7", "only lists"},
+	{"when: signal.confirmed", "when: >\n      dyn({'a': 1, 'b': 2}).exists(k, k == 'a')", "32:10", "only lists"},
+	{"when: signal.confirmed", "when: >\n      [{'a': 1, 'b': 2}].exists(m, m.filter(k, true)[0] == 'a')", "32:36", "only lists"},
 	{"when: signal.confirmed", "when: >\n      " + endless(5), "32:7", "cost"},
 	{"when: signal.confirmed", "when: signal.reports > 9223372036854775808", "31:28", ""},
 	{"when: signal.confirmed", "when: " + strings.Repeat("(", 90) + "true" + strings.Repeat(")", 90), "31:11", "limit"},
@@ -175,6 +185,15 @@ func TestBrokenFiles(t *testing.T) {
 		if !strings.Contains(e.Problem, b.says) || strings.Contains(err.Error(), "\n") || len(e.Problem) > 400 {
 			t.Errorf("%d: %q: %v", i, clip(b.by), err)
 		}
+	}
+}
+
+// UTC is the zone that every host has.
+func TestHoursInUTC(t *testing.T) {
+	for _, when := range []string{"now.getHours() == 12", "now.getHours('UTC') == 12 && now.getDayOfWeek() == 1", "signal.age.getHours() > 0", "true && [10, 12].exists(h, now.getHours() == h)"} {
+		s, err := policy.Parse("sound.yaml", []byte(strings.Replace(sound, "signal.confidence >= 80 && match.phone", when, 1)))
+		require.NoError(t, err, when)
+		require.Equal(t, "hard", s.Evaluate(one(), now.In(time.FixedZone("", 3600))).Rule, when)
 	}
 }
 

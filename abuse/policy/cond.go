@@ -13,6 +13,7 @@ import (
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/parser"
 
@@ -76,6 +77,10 @@ func (c *compiler) compile(source string) (*node, error) {
 	if checked.OutputType() != cel.BoolType {
 		return nil, &problem{text: "the condition is of type " + checked.OutputType().String() + " and must be a bool"}
 	}
+	t := translator{compiler: c, tree: checked.NativeRep()}
+	if err := t.reproducible(); err != nil {
+		return nil, err
+	}
 	estimate, err := c.env.EstimateCost(checked, sizes{})
 	if err != nil {
 		return nil, &problem{text: "the cost of the condition cannot be estimated"}
@@ -83,12 +88,38 @@ func (c *compiler) compile(source string) (*node, error) {
 	if estimate.Max > MaxCost {
 		return nil, &problem{text: "the condition may cost more than " + strconv.Itoa(MaxCost) + " steps"}
 	}
-	t := translator{compiler: c, tree: checked.NativeRep()}
 	n, err := t.bool(t.tree.Expr())
 	if err != nil {
 		return nil, err
 	}
 	return n, nil
+}
+
+// zoned are the functions of CEL that take a time zone.
+var zoned = []string{overloads.TimeGetFullYear, overloads.TimeGetMonth, overloads.TimeGetDate, overloads.TimeGetDayOfYear, overloads.TimeGetDayOfMonth,
+	overloads.TimeGetDayOfWeek, overloads.TimeGetHours, overloads.TimeGetMinutes, overloads.TimeGetSeconds, overloads.TimeGetMilliseconds}
+
+// reproducible refuses what need not come to the same on another host, or when it is done again. The
+// rules of a time zone are those of the host's database, which has no "Europe/Berlin" at all or an old
+// one; and a map is gone through in another order each time.
+func (t *translator) reproducible() (err error) {
+	celast.PreOrderVisit(t.tree.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		switch {
+		case err != nil:
+		case e.Kind() == celast.ComprehensionKind:
+			over := e.AsComprehension().IterRange()
+			if t.tree.GetType(over.ID()).Kind() != types.ListKind { // dyn may be a map
+				err = t.wrong(over, "only lists can be gone through, for a map has no order")
+			}
+		case e.Kind() == celast.CallKind && slices.Contains(zoned, e.AsCall().FunctionName()):
+			for _, zone := range e.AsCall().Args() { // none is UTC
+				if zone.Kind() != celast.LiteralKind || zone.AsLiteral().Value() != "UTC" {
+					err = t.wrong(zone, "the time zone must be \"UTC\": the host has the rules of others")
+				}
+			}
+		}
+	}))
+	return err
 }
 
 // firstIssue is the first by place. Later ones are often its consequences.

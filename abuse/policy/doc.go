@@ -124,6 +124,11 @@
 // reads signal.severity >= high. Texts are compared as they are; a category that
 // there is none of is an error.
 //
+// A condition means the same on every host, and each time. all, exists, exists_one, map and filter take
+// a list; over a map, whose order is not fixed, they are an error. Hours and days are those of UTC: now.getHours() and
+// now.getHours("UTC") are all there is, and any other time zone, also one that is computed, is an
+// error, because the host's database would say what it is.
+//
 // Logic has three values, as CEL's unknowns and Kleene's strong logic have: what is
 // unknown is neither false nor true, false && unknown is false, true || unknown is true,
 // and else an expression with something unknown in it is unknown, its negation

@@ -47,7 +47,7 @@ type Tally struct {
 	counts  [columnEnd][categoryEnd]int
 	seen    [columnEnd]map[uuid.UUID]bool
 	decided map[uuid.UUID]verdict
-	undone  []time.Duration
+	undone  [categoryEnd][]time.Duration // by category, as a suppressed one must not tell on itself
 }
 
 // verdict is what an undo needs to know of the decision that it undoes.
@@ -66,14 +66,17 @@ func (t *Tally) Count(c Column, signal uuid.UUID, category abuse.Category) error
 	return nil
 }
 
-func (t *Tally) count(c Column, id uuid.UUID, category abuse.Category) {
+// count says whether this was counted: it is new, and of a known category.
+func (t *Tally) count(c Column, id uuid.UUID, category abuse.Category) bool {
 	if t.seen[c] == nil {
 		t.seen[c] = map[uuid.UUID]bool{}
 	}
-	if !t.seen[c][id] && category > 0 && category < categoryEnd {
-		t.seen[c][id] = true
-		t.counts[c][category]++
+	if t.seen[c][id] || category == 0 || category >= categoryEnd {
+		return false
 	}
+	t.seen[c][id] = true
+	t.counts[c][category]++
+	return true
 }
 
 // Decision counts a decision, live or not: its signals as matched, those that carried a live step as
@@ -101,10 +104,9 @@ func (t *Tally) Decision(d abuse.Decision) {
 	}
 	t.decided[d.ID] = v
 	if was, known := t.decided[d.Undoes]; known && d.Undoes != d.ID {
-		if !t.seen[Undone][d.Undoes] {
-			t.undone = append(t.undone, max(d.At.Sub(was.at), 0))
+		if t.count(Undone, d.Undoes, was.category) {
+			t.undone[was.category] = append(t.undone[was.category], max(d.At.Sub(was.at), 0))
 		}
-		t.count(Undone, d.Undoes, was.category)
 	}
 }
 
@@ -121,8 +123,8 @@ const (
 // what is shown stands there, as a lower bound: so nothing that is published depends on what a
 // suppressed cell holds, and it may be any number from 1 to Threshold-1, whatever else of these
 // figures is known. Hiding a second cell beside the total instead would not do: who knows the rule by
-// which it was chosen can in some cases still compute both. The median is shown if the undos that are
-// shown are Threshold or more, in whole hours.
+// which it was chosen can in some cases still compute both. The median is of the undos that are shown,
+// and shown if these are Threshold or more, in whole hours.
 //
 // That holds for one set of figures. Two sets about periods that overlap may be subtracted: publish none.
 type Figures struct {
@@ -130,8 +132,8 @@ type Figures struct {
 	Threshold int
 	Lines     []Line // of every category
 	Total     Line
-	// MedianUndo is the median time from a decision to its undoing, in whole hours; meaningful if
-	// MedianShown.
+	// MedianUndo is the median time from a decision to its undoing, in whole hours, of the categories
+	// whose undos are shown; meaningful if MedianShown.
 	MedianUndo  time.Duration
 	MedianShown bool
 }
@@ -161,6 +163,7 @@ func (t *Tally) Figures(from, to time.Time, threshold int) (Figures, error) {
 		return Figures{}, &abuse.Error{Field: "figures period", Problem: "must end after it begins"}
 	}
 	f := Figures{From: from.UTC(), To: to.UTC(), Threshold: threshold}
+	var undone []time.Duration // of the cells that are shown
 	for category := abuse.Category(1); category < categoryEnd; category++ {
 		line := Line{Category: category}
 		for c := Received; c < columnEnd; c++ {
@@ -171,12 +174,15 @@ func (t *Tally) Figures(from, to time.Time, threshold int) (Figures, error) {
 			default:
 				cell.N = n
 				total.N += n
+				if c == Undone {
+					undone = append(undone, t.undone[category]...)
+				}
 			}
 		}
 		f.Lines = append(f.Lines, line)
 	}
 	if f.Total.Cells[Undone].N >= threshold {
-		f.MedianShown, f.MedianUndo = true, median(t.undone).Round(time.Hour)
+		f.MedianShown, f.MedianUndo = true, median(undone).Round(time.Hour)
 	}
 	return f, nil
 }

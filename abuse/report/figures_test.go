@@ -142,3 +142,32 @@ func TestFigures(t *testing.T) {
 	require.Equal(t, "invalid", report.Column(99).String())
 	require.True(t, strings.HasPrefix(report.Received.String(), "rec"))
 }
+
+// Nor does the median depend on what a suppressed cell holds.
+func TestMedianOfShownCellsOnly(t *testing.T) {
+	published := func(spam ...time.Duration) string {
+		tally, undos := report.Tally{}, 0
+		undone := func(category abuse.Category, after time.Duration) {
+			undos++
+			s := signal(undos)
+			s.Category = category
+			d := decide(s)
+			tally.Decision(d)
+			tally.Decision(abuse.Decision{ID: number(1000 + undos), Action: abuse.None, Mode: abuse.Live, Undoes: d.ID, At: d.At.Add(after)})
+		}
+		for n := range 3 {
+			undone(abuse.Phishing, time.Duration(n+1)*time.Hour)
+		}
+		for _, after := range spam {
+			undone(abuse.Spam, after)
+		}
+		f, err := tally.Figures(from, to, 3)
+		require.NoError(t, err)
+		require.True(t, f.MedianShown)
+		require.Equal(t, len(spam) < 3, f.MedianUndo == 2*time.Hour, "those that are shown are in it")
+		return f.Text()[strings.Index(f.Text(), "median"):]
+	}
+	require.Equal(t, published(), published(900*time.Hour))
+	require.Equal(t, published(), published(900*time.Hour, 901*time.Hour))
+	require.NotEqual(t, published(), published(900*time.Hour, 901*time.Hour, 902*time.Hour))
+}

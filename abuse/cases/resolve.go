@@ -251,3 +251,28 @@ func lastDecision(r abuse.Reader, account string) (d abuse.Decision, err error) 
 	}
 	return d, nil
 }
+
+// lastLive is the last decision about an account that says what is in force; one in background does
+// not, and takes the place of none. The zero Decision where there is none.
+func lastLive(r abuse.Reader, account string) (abuse.Decision, error) {
+	prefix := text(nil, account)
+	for from, to := prefix, after(prefix); ; {
+		rows, err := r.Scan(abuse.Decisions, from, to, runRows)
+		if err != nil {
+			return abuse.Decision{}, err
+		}
+		for _, row := range rows {
+			var d abuse.Decision
+			if json.Unmarshal(row.Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
+				return abuse.Decision{}, damaged("decision")
+			}
+			if acts(d.Mode) {
+				return d, nil
+			}
+		}
+		if len(rows) < runRows {
+			return abuse.Decision{}, nil
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+	}
+}

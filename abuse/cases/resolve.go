@@ -3,7 +3,6 @@ package cases
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -76,6 +75,9 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // says. The zero Decision is given where nothing changes for an account: for a contested signal, and
 // where a step is upheld that is not in force any more.
 //
+// An answer that leaves a step on the account is about what the case showed when it was claimed: where
+// that has changed since, it is [ErrMoved]. One that takes a step back may come late.
+//
 // It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
 // [*abuse.Error] for what a Resolution may not say.
 func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d abuse.Decision, err error) {
@@ -139,7 +141,11 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	if !at.After(last.At) {
 		at = last.At.Add(1) // later than the last one's, also where the clock was set back
 	}
-	if !c.shows(&last) {
+	stands, err := h.standing(w, base.Account, now)
+	switch {
+	case err != nil:
+		return d, err
+	case !c.shows(&last), r.Outcome != Overturned && (stands != c.Standing || c.lost(&last)):
 		return d, ErrMoved
 	}
 	was := c.seen()
@@ -174,21 +180,6 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	}
 	d.Reason, d.Undo = c.reasons(r, &d)
 	return d, Record(w, d)
-}
-
-// shows says whether the case shows each signal that the last decision has weighed, so that a person
-// who rules on the account has seen it.
-func (c *Case) shows(last *abuse.Decision) bool {
-	return !slices.ContainsFunc(last.Explanation.Signals, func(s abuse.Weighed) bool {
-		carrier := Carrier{From: s.From, Signal: s.Signal.ID}
-		return !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier)
-	})
-}
-
-func explains(d *abuse.Decision, c *Carrier) bool {
-	return slices.ContainsFunc(d.Explanation.Signals, func(s abuse.Weighed) bool {
-		return s.From == c.From && s.Signal.ID == c.Signal
-	})
 }
 
 // seen is the decision with all signals that the case has shown: the person's word is about them too.
@@ -237,42 +228,4 @@ func groundReason(g Ground) string {
 		return "what was said is about somebody else"
 	}
 	return "it was more than what was said calls for"
-}
-
-// lastDecision is the last one about an account; the zero Decision where there is none.
-func lastDecision(r abuse.Reader, account string) (d abuse.Decision, err error) {
-	prefix := text(nil, account)
-	rows, err := r.Scan(abuse.Decisions, prefix, after(prefix), 1)
-	if err != nil || len(rows) == 0 {
-		return d, err
-	}
-	if json.Unmarshal(rows[0].Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
-		return abuse.Decision{}, damaged("decision")
-	}
-	return d, nil
-}
-
-// lastLive is the last decision about an account that says what is in force; one in background does
-// not, and takes the place of none. The zero Decision where there is none.
-func lastLive(r abuse.Reader, account string) (abuse.Decision, error) {
-	prefix := text(nil, account)
-	for from, to := prefix, after(prefix); ; {
-		rows, err := r.Scan(abuse.Decisions, from, to, runRows)
-		if err != nil {
-			return abuse.Decision{}, err
-		}
-		for _, row := range rows {
-			var d abuse.Decision
-			if json.Unmarshal(row.Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
-				return abuse.Decision{}, damaged("decision")
-			}
-			if acts(d.Mode) {
-				return d, nil
-			}
-		}
-		if len(rows) < runRows {
-			return abuse.Decision{}, nil
-		}
-		from = append(rows[len(rows)-1].Key, 0)
-	}
 }

@@ -75,3 +75,52 @@ func TestDeliverBehindAnother(t *testing.T) {
 	require.NoError(t, b.Work(ctx))
 	require.Len(t, taken, 3)
 }
+
+// A form that was filled in before the evidence or another person freed the account puts no step on
+// it; one that takes back may come late.
+func TestStaleForm(t *testing.T) {
+	until := session.AddDate(0, 0, 2)
+	for name, r := range map[string]cases.Resolution{
+		"closed for good": {Outcome: cases.Changed, Step: abuse.Disable, ForEver: true},
+		"changed":         {Outcome: cases.Changed, Step: abuse.Limit, Until: until},
+		"upheld":          {Outcome: cases.Upheld},
+		"overturned":      {Outcome: cases.Overturned, Ground: cases.WrongSignal},
+	} {
+		for freed, free := range map[string]func(*court, abuse.Decision){
+			"by evidence": func(b *court, _ abuse.Decision) { b.decide(t, brought("a")) },
+			"by a person": func(b *court, d abuse.Decision) {
+				appeal, err := b.Open(ctx, "a", d.ID)
+				require.NoError(t, err)
+				b.resolve(t, appeal.ID, cases.Resolution{Outcome: cases.Overturned, Ground: cases.WrongPerson, Reviewer: "Ben"})
+			},
+			"by its end": func(b *court, d abuse.Decision) { b.clock.at = d.Until },
+			"in part": func(b *court, _ abuse.Decision) { // as harsh as before, with half of what was shown
+				b.decide(t, brought("a", alleged(1, "messenger")))
+			},
+		} {
+			b := newCourt(t, self, nil)
+			d := b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+			c, err := b.Claim(ctx, b.only(t).ID, "Agatha")
+			require.NoError(t, err)
+			free(b, d)
+			if freed == "by its end" && r.Outcome == cases.Changed && !r.ForEver {
+				r.Until = b.clock.now().AddDate(0, 0, 2)
+			}
+			before := b.action(t, "a")
+			r.Version, r.Reviewer = c.Version, "Agatha"
+			_, err = b.Resolve(ctx, c.ID, r)
+			if r.Outcome == cases.Overturned {
+				require.NoError(t, err, freed)
+				require.Equal(t, abuse.None, b.action(t, "a"))
+				continue
+			}
+			require.ErrorIs(t, err, cases.ErrMoved, "%s, freed %s", name, freed)
+			require.Equal(t, before, b.action(t, "a"))
+			c, err = b.Claim(ctx, c.ID, "Agatha")
+			require.NoError(t, err)
+			r.Version = c.Version
+			_, err = b.Resolve(ctx, c.ID, r)
+			require.NoError(t, err, "%s, freed %s: it has been seen now", name, freed)
+		}
+	}
+}

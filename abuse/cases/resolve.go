@@ -73,7 +73,8 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // A decision that is upheld stays what it was: it ends with the signals that carry it. One that is
 // overturned or changed, or that is upheld for ever, is the person's own from then on, as [Desk.Rule]
 // says. The zero Decision is given where nothing changes for an account: for a contested signal, and
-// where a step is upheld that is not in force any more.
+// where a step is upheld that is not in force any more, and where a decision is overturned or made milder
+// while the account is under a step by other signals, which stays; it has a review of its own if it wants one.
 //
 // An answer that leaves a step on the account is about what the case showed when it was claimed: where
 // that has changed since, it is [ErrMoved]. One that takes a step back may come late.
@@ -119,7 +120,10 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		}
 		c.Outcome, c.Ground, c.Reviewer, c.Closed = r.Outcome, r.Ground, r.Reviewer, now
 		c.Holder, c.Held = "", time.Time{}
-		return closeCase(w, &c)
+		if err := closeCase(w, &c); err != nil {
+			return err
+		}
+		return h.considerLeft(w, &c, now)
 	})
 	if err != nil {
 		return abuse.Decision{}, err
@@ -153,6 +157,11 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	if err != nil {
 		return d, err
 	}
+	if under && r.softens(&step) {
+		if left, err := h.leave(w, c, r, &step, now); left || err != nil {
+			return d, err
+		}
+	}
 	if r.Outcome == Upheld && !r.ForEver {
 		if !under || step.Action != base.Action {
 			return d, nil // it is gone, or something else has taken its place: there is nothing to uphold
@@ -161,6 +170,12 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
 		d.At, d.Until, d.Undoes, d.Bounds = at, step.Until, uuid.Nil, nil
 		d.Automated, d.Reviewer = false, r.Reviewer
+		d.Signals = slices.Clone(d.Signals)
+		for _, carrier := range step.Carriers { // what carries the step by now: an appeal is about that too
+			if !slices.Contains(d.Signals, carrier.Signal) {
+				d.Signals = append(d.Signals, carrier.Signal)
+			}
+		}
 	} else {
 		ruling := Ruling{Action: abuse.None, Until: r.Until.UTC().Truncate(time.Second), Reviewer: r.Reviewer}
 		if r.Outcome == Changed {

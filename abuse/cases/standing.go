@@ -2,6 +2,7 @@ package cases
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -90,4 +91,99 @@ func lastLive(r abuse.Reader, account string) (abuse.Decision, error) {
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 	}
+}
+
+// rests says whether a step comes from a decision or has a carrier in common with it.
+func (s *Step) rests(d *abuse.Decision) bool {
+	carriers, _ := carriersOf(d)
+	if s.Decision == d.ID || len(s.Carriers) == 0 && len(carriers) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Carriers, func(c Carrier) bool { return slices.Contains(carriers, c) })
+}
+
+// rests says so of what a person has ruled; where nothing was in force then, of what was looked at.
+func (r *Ruling) rests(d *abuse.Decision) bool {
+	step := r.step()
+	if len(step.Carriers) == 0 {
+		step.Carriers = r.Seen
+	}
+	return step.rests(d)
+}
+
+// softens says whether an answer would make the step in force milder or shorter.
+func (r *Resolution) softens(s *Step) bool {
+	switch r.Outcome {
+	case Overturned:
+		return true
+	case Changed:
+		sooner := !r.ForEver && (s.Until.IsZero() || r.Until.Before(s.Until))
+		return r.Step < s.Action || r.Step == s.Action && sooner
+	}
+	return false
+}
+
+// leave leaves the step in force where it does not rest on the decision that the case is about: who
+// takes an old warning back does not lift the suspension of today. The decision's own signals carry
+// nothing any more, nor does what lies beneath the step and rests on them.
+func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, step *Step, now time.Time) (bool, error) {
+	was, err := loadHeld(w, step.Account)
+	if err != nil {
+		return false, err
+	}
+	base, stands := c.withSuccessors(), was.Ruling.stands(now)
+	if step.rests(base) || step.Reviewer != "" && was.Ruling.rests(base) {
+		return false, nil
+	}
+	is := was
+	if is.Step.Action > abuse.None && is.Step.rests(base) {
+		is.Step = Step{}
+	}
+	if stands && is.Ruling.Action > abuse.None && is.Ruling.rests(base) {
+		// What the person of then has seen stays seen; what he ordered is taken back.
+		is.Ruling.Action, is.Ruling.Until, is.Ruling.Carriers = abuse.None, time.Time{}, nil
+		is.Ruling.Reviewer, is.Ruling.At, is.Ruling.Decision = r.Reviewer, now, c.ID
+	}
+	if err := is.replace(w, step.Account, was); err != nil {
+		return false, err
+	}
+	cleared := *base
+	cleared.Explanation.Signals = slices.DeleteFunc(slices.Clone(base.Explanation.Signals), func(s abuse.Weighed) bool {
+		return !slices.Contains(base.Signals, s.Signal.ID)
+	})
+	return true, clearSeen(w, &cleared, now)
+}
+
+// withSuccessors is the case's decision with the shown signals that took the place of its own: a
+// partner that says the same again under another ID does not outlive an appeal by it.
+func (c *Case) withSuccessors() *abuse.Decision {
+	d := c.seen()
+	d.Signals = slices.Clone(d.Signals)
+	for i := range d.Explanation.Signals {
+		s := &d.Explanation.Signals[i].Signal
+		if slices.Contains(c.Decision.Signals, s.Cause) && !slices.Contains(d.Signals, s.ID) {
+			d.Signals = append(d.Signals, s.ID)
+		}
+	}
+	return &d
+}
+
+// considerLeft asks for a review of the step that a closed case has left in force: its own was not
+// opened while the case was open.
+func (h *Hearings) considerLeft(w abuse.Writer, c *Case, now time.Time) error {
+	if c.Kind == Contested || c.Outcome == Upheld || c.Result != uuid.Nil {
+		return nil
+	}
+	step, under, err := h.cfg.Desk.InForce(w, c.Decision.Account, now)
+	if err != nil || !under {
+		return err
+	}
+	d, err := findDecision(w, c.Decision.Account, step.Decision)
+	if errors.Is(err, ErrNoDecision) {
+		return nil // who settles has not recorded it
+	}
+	if err != nil {
+		return err
+	}
+	return h.consider(w, &d, now)
 }

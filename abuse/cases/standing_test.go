@@ -124,3 +124,78 @@ func TestStaleForm(t *testing.T) {
 		}
 	}
 }
+
+// standing is the step that an account is under.
+func (b *court) standing(t testing.TB, account string) (step cases.Step) {
+	require.NoError(t, b.store.View(ctx, func(r abuse.Reader) (err error) {
+		step, _, err = b.desk.InForce(r, account, b.clock.now())
+		return err
+	}))
+	return step
+}
+
+// ruled says whether a person's step stands, be it beneath another.
+func (b *court) ruled(t testing.TB, account string) bool {
+	var ruling cases.Ruling
+	require.NoError(t, b.store.View(ctx, func(r abuse.Reader) (err error) {
+		ruling, _, err = b.desk.Ruling(r, account, b.clock.now())
+		return err
+	}))
+	return ruling.Action > abuse.None
+}
+
+// Who takes an old mild step back, or changes it, does not touch the harsher one of today, which rests
+// on other signals; that one has a review of its own.
+func TestOldCaseLeavesNewStep(t *testing.T) {
+	mild := alleged(1, "messenger")
+	mild.Confidence, mild.Review = 60, abuse.ReviewAutomatic
+	for _, r := range []cases.Resolution{
+		{Outcome: cases.Overturned, Ground: cases.WrongSignal},
+		{Outcome: cases.Changed, Step: abuse.Label, Until: session.AddDate(0, 0, 2)},
+	} {
+		b := newCourt(t, self, func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Label })
+		old := b.decide(t, brought("a", mild))
+		require.Less(t, old.Action, abuse.Suspend)
+		review := b.only(t)
+		today := b.decide(t, brought("a", alleged(2, "bank")))
+		require.Equal(t, abuse.Suspend, today.Action)
+		require.Equal(t, abuse.Decision{}, b.resolve(t, review.ID, r), "nothing has changed for the account")
+		require.Equal(t, abuse.Suspend, b.action(t, "a"))
+		require.Equal(t, today.ID, b.only(t).Decision.ID, "nobody has answered for this one yet")
+
+		b.decide(t, brought("a", mild))
+		require.Equal(t, abuse.None, b.action(t, "a"), "the old signal carries nothing any more")
+		b.decide(t, brought("a", alleged(2, "bank")))
+		b.resolve(t, b.only(t).ID, overturned(cases.WrongSignal))
+		require.Equal(t, abuse.None, b.action(t, "a"), "its own case lifts it")
+	}
+}
+
+// A person's step that lies beneath a harsher one by new signals does not come back when it was
+// overturned meanwhile and the harsher one ends.
+func TestOverturnedBeneath(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	limited := b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 6, 0)})
+	b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+	require.Equal(t, abuse.Suspend, b.action(t, "a"))
+	appeal, err := b.Open(ctx, "a", limited.ID)
+	require.NoError(t, err)
+	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Equal(t, abuse.Suspend, b.action(t, "a"), "of this nobody has said anything")
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	require.Equal(t, abuse.None, b.action(t, "a"))
+}
+
+// A partner that says the same again under another ID does not outlive the appeal by it.
+func TestSuccessorIsTheSame(t *testing.T) {
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
+	successor := alleged(2, "messenger")
+	successor.Cause = d.Signals[0]
+	b.decide(t, brought("a", successor))
+	appeal, err := b.Open(ctx, "a", d.ID)
+	require.NoError(t, err)
+	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Equal(t, abuse.None, b.action(t, "a"))
+}

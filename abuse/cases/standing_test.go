@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -195,6 +196,65 @@ func TestSuccessorIsTheSame(t *testing.T) {
 	successor.Cause = d.Signals[0]
 	b.decide(t, brought("a", successor))
 	appeal, err := b.Open(ctx, "a", d.ID)
+	require.NoError(t, err)
+	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Equal(t, abuse.None, b.action(t, "a"))
+}
+
+// Evidence that was shown and is gone is looked at again, also where a person's step stands above it
+// and nothing else has changed.
+func TestStaleBeneathRuling(t *testing.T) {
+	b := newCourt(t, self, nil)
+	d := b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+	appeal, err := b.Open(ctx, "a", d.ID)
+	require.NoError(t, err)
+	b.resolve(t, b.reviewOf(t, d).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 30)})
+	c, err := b.Claim(ctx, appeal.ID, "Agatha")
+	require.NoError(t, err)
+	was := b.standing(t, "a")
+	b.clock.add(time.Second)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	require.Equal(t, was, b.standing(t, "a"))
+	_, err = b.Resolve(ctx, c.ID, cases.Resolution{Version: c.Version, Reviewer: "Agatha", Outcome: cases.Changed, Step: abuse.Disable, ForEver: true})
+	require.ErrorIs(t, err, cases.ErrMoved)
+	require.Equal(t, abuse.Limit, b.action(t, "a"))
+}
+
+// reviewOf gives the open review of a decision.
+func (b *court) reviewOf(t testing.TB, d abuse.Decision) cases.Case {
+	all, err := b.Queue(ctx, 100)
+	require.NoError(t, err)
+	for _, c := range all {
+		if c.Kind == cases.Review && c.Decision.ID == d.ID {
+			return c
+		}
+	}
+	require.Fail(t, "no review")
+	return cases.Case{}
+}
+
+// An appeal against a person's word is about the step that the word was about: what carried it by then,
+// and the ruling where nothing was in force when it was made.
+func TestAppealAgainstWord(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	review := b.only(t).ID
+	b.decide(t, brought("a", alleged(2, "bank")))
+	upheld := b.resolve(t, review, cases.Resolution{Outcome: cases.Upheld})
+	b.clock.add(time.Second)
+	appeal, err := b.Open(ctx, "a", upheld.ID)
+	require.NoError(t, err)
+	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Equal(t, abuse.None, b.action(t, "a"))
+
+	b = newCourt(t, self, nil)
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
+	review = b.only(t).ID
+	b.decide(t, brought("a"))
+	b.resolve(t, review, cases.Resolution{Outcome: cases.Changed, Step: abuse.Disable, ForEver: true})
+	require.Empty(t, b.standing(t, "a").Carriers)
+	b.clock.add(time.Second)
+	appeal, err = b.Open(ctx, "a", d.ID)
 	require.NoError(t, err)
 	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
 	require.Equal(t, abuse.None, b.action(t, "a"))

@@ -102,8 +102,12 @@ func (s *Step) rests(d *abuse.Decision) bool {
 	return slices.ContainsFunc(s.Carriers, func(c Carrier) bool { return slices.Contains(carriers, c) })
 }
 
-// rests says so of what a person has ruled; where nothing was in force then, of what was looked at.
+// rests says so of what a person has ruled; where nothing was in force then, of what was looked at. A
+// later decision that only repeats the ruling is about it too, whatever has come in beneath.
 func (r *Ruling) rests(d *abuse.Decision) bool {
+	if d.Reviewer == r.Reviewer && d.Action == r.Action && d.Until.Equal(r.Until) {
+		return true
+	}
 	step := r.step()
 	if len(step.Carriers) == 0 {
 		step.Carriers = r.Seen

@@ -259,3 +259,38 @@ func TestAppealAgainstWord(t *testing.T) {
 	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
 	require.Equal(t, abuse.None, b.action(t, "a"))
 }
+
+// A decision that repeats what a person has ruled, with new evidence beneath, is about the ruling.
+func TestAppealAgainstRepeatedRuling(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 30)})
+	b.clock.add(time.Second)
+	mild := alleged(3, "bank")
+	mild.Confidence, mild.Review = 60, abuse.ReviewAutomatic
+	repeated := b.decide(t, brought("a", alleged(1, "messenger"), mild))
+	require.Equal(t, abuse.Limit, repeated.Action)
+	require.Equal(t, mild.ID, repeated.Signals[0])
+	appeal, err := b.Open(ctx, "a", repeated.ID)
+	require.NoError(t, err)
+	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Equal(t, abuse.None, b.action(t, "a"))
+}
+
+// What was overturned does not come to light again when a person's step above it ends.
+func TestOverturnedBeneathRuling(t *testing.T) {
+	b := newCourt(t, self, nil)
+	mild := alleged(3, "bank")
+	mild.Confidence, mild.Review = 60, abuse.ReviewAutomatic
+	old := b.decide(t, brought("a", mild))
+	appeal, err := b.Open(ctx, "a", old.ID)
+	require.NoError(t, err)
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
+	b.resolve(t, b.reviewOf(t, d).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 1)})
+	b.clock.add(time.Second)
+	b.decide(t, brought("a", alleged(1, "messenger"), mild))
+	b.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Equal(t, abuse.Limit, b.action(t, "a"))
+	b.clock.add(25 * time.Hour)
+	require.Equal(t, abuse.None, b.action(t, "a"))
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func TestAnswersInChains(t *testing.T) {
 			func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Limit })
 		answerChain(t, r, b, answered, fmt.Sprintf("seed %d, history %d", seed, n))
 	}
-	for _, kind := range []string{"review upheld", "review overturned", "review changed", "appeal upheld", "appeal overturned", "appeal changed"} {
+	for _, kind := range []string{"review upheld", "review overturned", "review changed", "appeal upheld", "appeal overturned", "appeal changed", "left"} {
 		require.Greater(t, answered[kind], 5, "%s: the histories are about something else", kind)
 	}
 }
@@ -119,7 +120,10 @@ func answerChain(t *testing.T, r *rand.Rand, b *court, answered map[string]int, 
 			}
 			c, err := b.Claim(ctx, queue[r.IntN(len(queue))].ID, "Agatha")
 			require.NoError(t, err)
-			answered[respond(t, r, b, accounts[c.Decision.Account], c, name)]++
+			kind, left := strings.CutSuffix(respond(t, r, b, accounts[c.Decision.Account], c, name), ", left")
+			if answered[kind]++; left {
+				answered["left"]++
+			}
 			settle(c.Decision.Account)
 		}
 	}
@@ -143,8 +147,24 @@ func respond(t *testing.T, r *rand.Rand, b *court, m *modelled, c cases.Case, na
 		answer.Step, answer.Until = abuse.Label+abuse.Action(r.IntN(4)), b.clock.now().Add(time.Duration(1+r.IntN(10))*24*time.Hour).Truncate(time.Second)
 		ruled, until = answer.Step, answer.Until
 	}
+	before, action := b.standing(t, c.Decision.Account), b.action(t, c.Decision.Account)
 	d, err := b.Resolve(ctx, c.ID, answer)
 	require.NoError(t, err, name)
+	if ruled != 0 && d.ID == uuid.Nil { // the step in force has nothing to do with the case, and stays
+		require.Greater(t, action, abuse.None, name)
+		require.LessOrEqual(t, ruled, action, name)
+		require.Equal(t, before.Decision, b.standing(t, c.Decision.Account).Decision, name)
+		for _, carrier := range before.Carriers {
+			require.NotContains(t, c.Decision.Signals, carrier.Signal, name)
+		}
+		for _, id := range c.Decision.Signals {
+			m.seen[id] = true
+		}
+		if before.Reviewer == "" && !b.ruled(t, c.Decision.Account) {
+			m.ruled, m.until = abuse.None, time.Time{}
+		}
+		return c.Kind.String() + " " + answer.Outcome.String() + ", left"
+	}
 	if ruled != 0 {
 		require.False(t, d.Automated, name)
 		require.Equal(t, ruled, b.action(t, c.Decision.Account), name)

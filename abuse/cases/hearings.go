@@ -65,7 +65,7 @@ type HearingsConfig struct {
 	// Carry hands the reference of an appeal to the partner that sent the signal. Retract withdraws a
 	// signal of this service's own from every partner that has it: with package watch,
 	// Transmitter.Retract of each of its transmitters. Deliver hands a person's decision on, to be
-	// carried out.
+	// carried out, unless there is a later one by then. The same may come twice.
 	Carry   func(context.Context, AppealReference) error
 	Retract func(ctx context.Context, signal uuid.UUID) error
 	Deliver func(context.Context, abuse.Decision) error
@@ -251,21 +251,38 @@ func (h *Hearings) payer(debt byte) func(context.Context, *Case) error {
 		}
 	case debt == debtDeliver && h.cfg.Deliver != nil:
 		return func(ctx context.Context, c *Case) error {
-			var d abuse.Decision
-			err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-				d, err = findDecision(r, c.Decision.Account, c.Result)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			if err := h.cfg.Deliver(ctx, d); err != nil {
-				return fmt.Errorf("cases: a decision could not be delivered: %w", err)
-			}
-			return nil
+			return h.deliver(ctx, c)
 		}
 	}
 	return nil
+}
+
+// deliver hands the person's decision on while it is the last word about the account. Debts are in no
+// order of time, so an older one could come last and stay: it is dropped, for the later decision has
+// who delivers it: a person's has a debt of its own, and an automatic one is delivered by package
+// watch, or by who settled.
+func (h *Hearings) deliver(ctx context.Context, c *Case) error {
+	for said := uuid.Nil; ; {
+		var d abuse.Decision
+		err := h.store.View(ctx, func(r abuse.Reader) (err error) {
+			d, err = lastLive(r, c.Decision.Account)
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case d.ID == uuid.Nil:
+			return ErrNoDecision
+		case said == uuid.Nil && d.ID != c.Result, d.ID == said:
+			return nil
+		}
+		// Looked at again afterwards: where another has delivered a later one meanwhile, ours came
+		// behind it, and the later one is said once more.
+		if err := h.cfg.Deliver(ctx, d); err != nil {
+			return fmt.Errorf("cases: a decision could not be delivered: %w", err)
+		}
+		said = d.ID
+	}
 }
 
 // pay does what one case owes, and puts down that it is done.

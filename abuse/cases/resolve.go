@@ -3,7 +3,6 @@ package cases
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -74,7 +73,11 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // A decision that is upheld stays what it was: it ends with the signals that carry it. One that is
 // overturned or changed, or that is upheld for ever, is the person's own from then on, as [Desk.Rule]
 // says. The zero Decision is given where nothing changes for an account: for a contested signal, and
-// where a step is upheld that is not in force any more.
+// where a step is upheld that is not in force any more, and where a decision is overturned or made milder
+// while the account is under a step by other signals, which stays; it has a review of its own if it wants one.
+//
+// An answer that leaves a step on the account is about what the case showed when it was claimed: where
+// that has changed since, it is [ErrMoved]. One that takes a step back may come late.
 //
 // It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
 // [*abuse.Error] for what a Resolution may not say.
@@ -117,7 +120,10 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		}
 		c.Outcome, c.Ground, c.Reviewer, c.Closed = r.Outcome, r.Ground, r.Reviewer, now
 		c.Holder, c.Held = "", time.Time{}
-		return closeCase(w, &c)
+		if err := closeCase(w, &c); err != nil {
+			return err
+		}
+		return h.considerLeft(w, &c, now)
 	})
 	if err != nil {
 		return abuse.Decision{}, err
@@ -139,13 +145,22 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	if !at.After(last.At) {
 		at = last.At.Add(1) // later than the last one's, also where the clock was set back
 	}
-	if !c.shows(&last) {
+	stands, err := h.standing(w, base.Account, now)
+	switch {
+	case err != nil:
+		return d, err
+	case !c.shows(&last), r.Outcome != Overturned && (stands != c.Standing || c.lost(&last)):
 		return d, ErrMoved
 	}
 	was := c.seen()
 	step, under, err := h.cfg.Desk.InForce(w, base.Account, now)
 	if err != nil {
 		return d, err
+	}
+	if under && r.softens(&step) {
+		if left, err := h.leave(w, c, r, &step, now); left || err != nil {
+			return d, err
+		}
 	}
 	if r.Outcome == Upheld && !r.ForEver {
 		if !under || step.Action != base.Action {
@@ -155,6 +170,12 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
 		d.At, d.Until, d.Undoes, d.Bounds = at, step.Until, uuid.Nil, nil
 		d.Automated, d.Reviewer = false, r.Reviewer
+		d.Signals = slices.Clone(d.Signals)
+		for _, carrier := range step.Carriers { // what carries the step by now: an appeal is about that too
+			if !slices.Contains(d.Signals, carrier.Signal) {
+				d.Signals = append(d.Signals, carrier.Signal)
+			}
+		}
 	} else {
 		ruling := Ruling{Action: abuse.None, Until: r.Until.UTC().Truncate(time.Second), Reviewer: r.Reviewer}
 		if r.Outcome == Changed {
@@ -174,21 +195,6 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	}
 	d.Reason, d.Undo = c.reasons(r, &d)
 	return d, Record(w, d)
-}
-
-// shows says whether the case shows each signal that the last decision has weighed, so that a person
-// who rules on the account has seen it.
-func (c *Case) shows(last *abuse.Decision) bool {
-	return !slices.ContainsFunc(last.Explanation.Signals, func(s abuse.Weighed) bool {
-		carrier := Carrier{From: s.From, Signal: s.Signal.ID}
-		return !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier)
-	})
-}
-
-func explains(d *abuse.Decision, c *Carrier) bool {
-	return slices.ContainsFunc(d.Explanation.Signals, func(s abuse.Weighed) bool {
-		return s.From == c.From && s.Signal.ID == c.Signal
-	})
 }
 
 // seen is the decision with all signals that the case has shown: the person's word is about them too.
@@ -237,17 +243,4 @@ func groundReason(g Ground) string {
 		return "what was said is about somebody else"
 	}
 	return "it was more than what was said calls for"
-}
-
-// lastDecision is the last one about an account; the zero Decision where there is none.
-func lastDecision(r abuse.Reader, account string) (d abuse.Decision, err error) {
-	prefix := text(nil, account)
-	rows, err := r.Scan(abuse.Decisions, prefix, after(prefix), 1)
-	if err != nil || len(rows) == 0 {
-		return d, err
-	}
-	if json.Unmarshal(rows[0].Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
-		return abuse.Decision{}, damaged("decision")
-	}
-	return d, nil
 }

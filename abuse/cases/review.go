@@ -27,6 +27,8 @@ type Case struct {
 	Decision abuse.Decision `json:"decision,omitzero"`
 	// Current is the last decision about the account as of the last claim, if it is another.
 	Current abuse.Decision `json:"current,omitzero"`
+	// Standing is what was in force as of the last claim: an answer is about that and nothing else.
+	Standing Standing `json:"standing,omitzero"`
 
 	// Of a contested signal: the partner that carries the appeal, its reference and our signal.
 	From      string    `json:"from,omitempty"`
@@ -314,7 +316,7 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 		}
 		c.Holder, c.Held, c.Version = person, now, c.Version+1
 		if c.Kind != Contested {
-			if err := h.refresh(w, &c); err != nil {
+			if err := h.refresh(w, &c, now); err != nil {
 				return err
 			}
 		}
@@ -329,11 +331,15 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 // refresh puts the last decision about the account into the case, if it is another than the one the
 // case is about, so that the person sees all that the answer will be about: also what lies beneath a
 // ruling and would come to light.
-func (h *Hearings) refresh(r abuse.Reader, c *Case) error {
+func (h *Hearings) refresh(r abuse.Reader, c *Case, now time.Time) error {
 	last, err := lastDecision(r, c.Decision.Account)
+	if err != nil {
+		return err
+	}
 	if c.Current = last; last.ID == c.Decision.ID {
 		c.Current = abuse.Decision{}
 	}
+	c.Standing, err = h.standing(r, c.Decision.Account, now)
 	return err
 }
 

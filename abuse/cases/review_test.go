@@ -229,6 +229,8 @@ func TestMoved(t *testing.T) {
 	r.Version = c.Version
 	_, err = b.Resolve(ctx, id, r)
 	require.NoError(t, err)
+	require.Equal(t, abuse.Suspend, b.action(t, "a"), "by a signal that the decision was not about")
+	b.resolve(t, b.only(t).ID, overturned(cases.WrongSignal))
 	require.Equal(t, abuse.None, b.action(t, "a"))
 }
 

@@ -83,15 +83,13 @@ func (c *console) queue(r *http.Request, p *page) error {
 }
 
 func (c *console) appeals(r *http.Request, p *page) error {
-	open, err := c.office.hearings.Queue(r.Context(), shownCases)
+	open, err := c.office.hearings.Appeals(r.Context(), shownCases)
 	if err != nil {
 		return err
 	}
-	closed, err := c.office.hearings.Closed(r.Context(), c.office.clock().Add(-since), shownCases)
-	reviews := func(c cases.Case) bool { return c.Kind == cases.Review }
+	closed, err := c.office.hearings.Answered(r.Context(), c.office.clock().Add(-since), shownCases)
 	p.Name, p.Title = "appeals", "Appeals"
-	p.Body = struct{ Open, Closed []row }{
-		c.rows(slices.DeleteFunc(open, reviews), p.Visitor), c.rows(slices.DeleteFunc(closed, reviews), p.Visitor)}
+	p.Body = struct{ Open, Closed []row }{c.rows(open, p.Visitor), c.rows(closed, p.Visitor)}
 	return err
 }
 

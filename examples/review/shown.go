@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"strings"
 	"unicode"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -39,8 +40,13 @@ func fewLetters(ref string) bool {
 	return digits >= 7 && letters < 3
 }
 
-// shown is a decision as it may be shown.
+// shown is a decision as it may be shown: a rule's template may have put the reference into the
+// sentences too, and a person's decision quotes those of the one before.
 func shown(d abuse.Decision) abuse.Decision {
-	d.Account = account(d.Account)
+	ref := d.Account
+	if d.Account = account(ref); d.Account != ref {
+		d.Reason = strings.ReplaceAll(d.Reason, ref, withheld)
+		d.Undo = strings.ReplaceAll(d.Undo, ref, withheld)
+	}
 	return d
 }

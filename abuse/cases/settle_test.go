@@ -34,12 +34,9 @@ func TestSettleAndUndo(t *testing.T) {
 
 	again := b.settle(evidence("anna"))
 	require.Zero(t, again.Undoes, "what is undone is not undone again")
-	receipts, err := b.Receipts(t.Context(), "messenger.example")
+	got, err := b.ExactReceipts(t.Context(), "messenger.example", noon)
 	require.NoError(t, err)
-	require.Equal(t, []cases.Receipt{{Day: noon.Truncate(24 * time.Hour), Undone: 5}}, receipts)
-	none, err := b.Receipts(t.Context(), "messenger")
-	require.NoError(t, err)
-	require.Empty(t, none, "one name does not begin another")
+	require.Equal(t, [3]int64{1, 0, 0}, got)
 }
 
 func TestSoftened(t *testing.T) {
@@ -51,12 +48,12 @@ func TestSoftened(t *testing.T) {
 	require.Equal(t, first.ID, softer.Undoes)
 	require.Equal(t, abuse.Friction, b.under("anna").Action)
 	require.Equal(t, []string{"anna"}, b.carried("market.example", 2))
-	receipts, err := b.Receipts(t.Context(), "messenger.example")
+	got, err := b.ExactReceipts(t.Context(), "messenger.example", noon)
 	require.NoError(t, err)
-	require.Equal(t, int64(5), receipts[0].Softened)
-	none, err := b.Receipts(t.Context(), "market.example")
+	require.Equal(t, [3]int64{0, 1, 0}, got)
+	got, err = b.ExactReceipts(t.Context(), "market.example", noon)
 	require.NoError(t, err)
-	require.Empty(t, none, "its signal still holds")
+	require.Zero(t, got, "its signal still holds")
 }
 
 // What is shown is not written.

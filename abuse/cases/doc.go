@@ -78,7 +78,7 @@
 // Evidence is decided on again whenever it changes: a signal is withdrawn, expires, is revised, or
 // the identifier is not the account's any more. If the outcome is milder than what is in force, or
 // ends sooner, the decision names in Undoes the one that it takes back, and a receipt is counted for
-// each origin whose signal carried it: counts by origin and day, and nothing else, see
+// each origin whose signal carried it: counts by origin and day, of which finished weeks are told, see
 // [Desk.Receipts]. A step whose Until has passed is over by itself, whether [Desk.Sweep] has been
 // there or not.
 //

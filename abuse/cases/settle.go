@@ -286,7 +286,7 @@ func (s *settling) undo(dec *abuse.Decision) {
 	}
 	sooner := !dec.Until.IsZero() && (c.Until.IsZero() || dec.Until.Before(c.Until))
 	if dec.Action < c.Action || dec.Action == c.Action && sooner {
-		dec.Undoes = c.Decision
+		dec.Undoes, dec.UndoneSince = c.Decision, c.Since
 	}
 }
 

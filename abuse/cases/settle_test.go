@@ -189,3 +189,31 @@ func TestRecycled(t *testing.T) {
 	require.Equal(t, first.ID, d.Undoes)
 	require.Equal(t, abuse.GuardRecycled, d.Explanation.Signals[0].Findings[0].Guard)
 }
+
+// An undo says since when the step was in force, however often it was decided on again since, by
+// other signals or by a person.
+func TestUndoneSince(t *testing.T) {
+	b := newBench(t)
+	b.settle(evidence("anna", strong(1, "messenger.example")))
+	began := b.now
+	b.now = b.now.AddDate(0, 0, 2)
+	b.settle(evidence("anna", strong(2, "market.example")))
+	b.now = b.now.AddDate(0, 0, 2)
+	again := b.settle(evidence("anna", strong(2, "market.example")))
+	require.Zero(t, again.UndoneSince)
+	b.now = b.now.AddDate(0, 0, 1)
+	upheld := b.rule(again, cases.Ruling{Action: abuse.Suspend, Until: b.now.AddDate(0, 0, 30), Reviewer: "r. gomez"})
+	require.Zero(t, upheld.Undoes)
+	b.now = b.now.AddDate(0, 0, 1)
+	lifted := b.rule(upheld, cases.Ruling{Action: abuse.None, Reviewer: "h. okoye"})
+	require.Equal(t, upheld.ID, lifted.Undoes)
+	require.Equal(t, began, lifted.UndoneSince)
+
+	b.settle(evidence("bert", strong(3, "messenger.example")))
+	began = b.now
+	b.now = b.now.AddDate(0, 0, 3)
+	last := b.settle(evidence("bert", strong(3, "messenger.example")))
+	gone := b.settle(evidence("bert"))
+	require.Equal(t, last.ID, gone.Undoes)
+	require.Equal(t, began, gone.UndoneSince)
+}

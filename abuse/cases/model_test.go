@@ -49,12 +49,11 @@ type step struct {
 	until    time.Time
 	carriers []uuid.UUID
 	charged  []uuid.UUID // of the carriers, those that bounds were asked about
-	person   bool
 }
 
 // continues says whether a step with these carriers goes on with this one.
 func (s step) continues(carriers []uuid.UUID) bool {
-	return s.person || len(both(carriers, s.charged)) > 0
+	return len(both(carriers, s.charged)) > 0
 }
 
 func both(a, b []uuid.UUID) []uuid.UUID {
@@ -113,7 +112,7 @@ func (m *model) now(account string, now time.Time) step {
 		s = step{action: abuse.None}
 	}
 	if r, ok := m.ruling(account, now); ok && r.action > abuse.None && r.action >= s.action {
-		s = step{r.decision, r.action, r.until, r.carriers, r.carriers, true}
+		s = step{r.decision, r.action, r.until, r.carriers, r.carriers}
 	}
 	return s
 }
@@ -166,7 +165,7 @@ func (m *model) settled(account string, now time.Time, d abuse.Decision, inForce
 	}
 	if bounded(d) {
 		require.LessOrEqual(t, live, action)
-		if before.continues(want.Signals) {
+		if before.continues(want.Signals) || stands && want.Action <= ruling.action {
 			require.Greater(t, want.Action, before.action, "only what is new is bounded")
 		}
 		m.used(now, d)
@@ -194,12 +193,12 @@ func (m *model) settled(account string, now time.Time, d abuse.Decision, inForce
 		return nil
 	}
 	if live > abuse.None && d.Reviewer == "" {
-		is = step{d.ID, live, d.Until, d.Signals, charged(live, d.Signals), false}
+		is = step{d.ID, live, d.Until, d.Signals, charged(live, d.Signals)}
 	}
 	if d.Reviewer != "" { // automation goes on beneath the ruling, for when that ends
 		switch {
 		case !bounded(d) && want.Action > abuse.None:
-			is = step{d.ID, want.Action, want.Until, want.Signals, charged(want.Action, want.Signals), false}
+			is = step{d.ID, want.Action, want.Until, want.Signals, charged(want.Action, want.Signals)}
 		case bounded(d) && !ruling.until.IsZero():
 			if s := inForce(ruling.until); s.Action > abuse.None {
 				is = step{decision: s.Decision, action: s.Action, until: s.Until}

@@ -131,7 +131,7 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 			return dec, first, nil
 		}
 		carriers, categories := carriersOf(&dec)
-		if dec.Action <= abuse.Label || dec.Action <= s.current.Action && s.continues(carriers) {
+		if dec.Action <= abuse.Label || dec.Action <= s.current.Action && s.continues(dec.Action, carriers) {
 			if first == nil || dec.Action >= abuse.Label {
 				return dec, first, nil
 			}
@@ -204,9 +204,9 @@ func (s *settling) charged(c Carrier) bool {
 }
 
 // continues says whether a step with these carriers goes on with the one in force. One that has
-// none of them would take it over, past all bounds. A person's stands by itself.
-func (s *settling) continues(carriers []Carrier) bool {
-	if s.current.Reviewer != "" || len(carriers) == 0 && len(s.current.Carriers) == 0 {
+// none of them would take it over, past all bounds. What a person has ruled stands by itself.
+func (s *settling) continues(action abuse.Action, carriers []Carrier) bool {
+	if r := &s.was.Ruling; r.stands(s.now) && action <= r.Action || len(carriers) == 0 && len(s.current.Carriers) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(carriers, s.charged)

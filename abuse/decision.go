@@ -43,8 +43,11 @@ type Decision struct {
 	Reason  string      `json:"reason"` // one sentence: why
 	Undo    string      `json:"undo"`   // one sentence: what ends or changes it
 	// Undoes is the decision whose step this one takes back or makes milder, because the
-	// evidence for it has gone. Zero: none. Package cases sets it, and the two after it.
-	Undoes      uuid.UUID   `json:"undoes,omitzero"`
+	// evidence for it has gone. Zero: none. Package cases sets it, and the three after it.
+	Undoes uuid.UUID `json:"undoes,omitzero"`
+	// UndoneSince is when the step that Undoes is about began to be as harsh as it was: earlier than
+	// the decision named there, if that has only gone on with it. It means nothing without Undoes.
+	UndoneSince time.Time   `json:"undone_since,omitzero"`
 	Reviewer    string      `json:"reviewer,omitempty"` // the person who had a part in it, as the service calls him
 	Bounds      []Bound     `json:"bounds,omitempty"`   // that made the step milder, or kept it from acting
 	Explanation Explanation `json:"explanation"`

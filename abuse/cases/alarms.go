@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -83,6 +84,56 @@ func (d *Desk) Mode(r abuse.Reader, kind Kind, name string) (Mode, error) {
 	return m, err
 }
 
+// forgive does not hold against anyone what a partner has done under rules, or partners under a rule.
+func forgive(w abuse.Writer, of subject, day int64) error {
+	prefix := []byte{counterRow, byte(rulePartner)}
+	if of.kind == KindRule {
+		prefix = text(prefix, of.name)
+	}
+	rows, err := w.Scan(abuse.Bounds, prefix, after(prefix), math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		name, rest, ok := cut(row.Key[2:])
+		by, rest, also := cut(rest)
+		if !ok || !also || len(rest) > 0 {
+			return damaged("bounds")
+		}
+		if of.kind == KindPartner && by != of.name {
+			continue
+		}
+		c, err := parse[counter](abuse.Bounds, row.Value)
+		if err != nil {
+			return err
+		}
+		c.roll(day)
+		gone := c.Used - c.Forgiven
+		if gone <= 0 {
+			continue
+		}
+		c.Forgiven = c.Used
+		if err := save(w, abuse.Bounds, row.Key, c); err != nil {
+			return err
+		}
+		if of.kind == KindRule {
+			continue // all of it is forgiven
+		}
+		whole := subject{KindRule, name, ""}.key(counterRow)
+		r, _, err := load[counter](w, abuse.Bounds, whole)
+		if err != nil {
+			return err
+		}
+		if r.Day == c.Day {
+			r.Forgiven = min(r.Forgiven+gone, r.Used)
+			if err := save(w, abuse.Bounds, whole, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Reset ends the background of a partner or a rule, or the quarantine of a signal ([KindSignal], named
 // "partner/uuid" as its alarm has it), by the word of a named person. What it did in this day is
 // not held against its band again; caps still hold. What was held back meanwhile is decided again
@@ -127,6 +178,11 @@ func (d *Desk) Reset(ctx context.Context, kind Kind, name, reviewer string) erro
 		}
 		if err := save(w, abuse.Bounds, of.key(counterRow), c); err != nil {
 			return err
+		}
+		if kind != KindSignal {
+			if err := forgive(w, of, dayOf(now)); err != nil {
+				return err
+			}
 		}
 		return save(w, abuse.Bounds, of.key(modeRow), m)
 	})

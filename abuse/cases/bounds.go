@@ -268,7 +268,7 @@ func (t *tally) ruleLeavesBand(of subject, partners []string) (blamed subject, e
 		if err := t.fetch(part, p); err != nil {
 			return subject{}, err
 		}
-		used := t.counters[part].Used
+		used := t.counters[part].Used - t.counters[part].Forgiven
 		if t.modes[p] {
 			count -= used
 		} else if used > 0 {

@@ -26,13 +26,20 @@ func signalSubject(c Carrier) subject {
 
 // counter is the row of a subject.
 type counter struct {
-	Day      int64   `json:"day"`                // the highest there was
+	counted
+	// Aside is what another clock has counted, that was more than a day away from this one.
+	Aside *counted `json:"aside,omitempty"`
+	// Rang has the last day on which each bound rang.
+	Rang map[string]int64 `json:"rang,omitempty"`
+}
+
+// counted is what is known of a day and those before it.
+type counted struct {
+	Day      int64   `json:"day"`
 	Used     int64   `json:"used"`               // new steps in it; of a signal: ever
 	Forgiven int64   `json:"forgiven,omitempty"` // of these, before a person reset the band
 	Mean     float64 `json:"mean,omitempty"`     // of the days before, weighted
 	Days     int64   `json:"days,omitempty"`     // how many these are
-	// Rang has the last day on which each bound rang.
-	Rang map[string]int64 `json:"rang,omitempty"`
 }
 
 // The parameters of a band; the package documentation has the formula and its sources.
@@ -42,9 +49,40 @@ const (
 	bandTimes  = 3
 )
 
-// roll begins the day, if it is a later one. A day never comes back: a clock that was set back is
-// charged to the highest there was.
-func (c *counter) roll(day int64) {
+// roll begins the day, if it is a later one. A clock that was set back by a day is charged to the
+// day that there was.
+func (c *counter) roll(day int64) { c.turn(day, (*counted).roll) }
+
+// skip begins the day, if it is a later one, and those before are no history.
+func (c *counter) skip(day int64) { c.turn(day, (*counted).skip) }
+
+// turn begins a day. A clock that ran far ahead does not pin the counter to its day: what was counted
+// before it is taken up again, with what it has counted itself on top, so that the two clocks
+// together are not granted more than one. If they keep changing places each keeps its own count.
+func (c *counter) turn(day int64, begin func(*counted, int64)) {
+	was, aside := c.counted, c.Aside
+	switch {
+	case c.Day > day+1 && aside != nil && aside.Day <= day:
+		c.counted = *aside
+		begin(&c.counted, day)
+		c.Used += was.Used
+		c.Aside = &was
+	case c.Day > day+1:
+		c.Day = day
+		c.Aside = &was
+	case c.Day > 0 && day > c.Day+1:
+		if aside != nil && aside.Day == day {
+			c.counted = *aside
+		} else {
+			begin(&c.counted, day)
+		}
+		c.Aside = &was
+	default:
+		begin(&c.counted, day)
+	}
+}
+
+func (c *counted) roll(day int64) {
 	if day <= c.Day {
 		return
 	}
@@ -60,15 +98,14 @@ func (c *counter) roll(day int64) {
 	c.Day, c.Used, c.Forgiven = day, 0, 0
 }
 
-// skip begins the day, if it is a later one, and those before are no history.
-func (c *counter) skip(day int64) {
+func (c *counted) skip(day int64) {
 	if day > c.Day {
 		c.Day, c.Used, c.Forgiven = day, 0, 0
 	}
 }
 
 // band gives the greatest count of the day that lies within it, and false if there is none yet.
-func (c *counter) band(l *Limits) (int64, bool) {
+func (c *counted) band(l *Limits) (int64, bool) {
 	if l.TripLeast < 0 || c.Days < l.TripDays {
 		return 0, false
 	}

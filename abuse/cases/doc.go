@@ -11,7 +11,7 @@
 //
 //	Evidence ──> what a person has ruled on is left out ──> Config.Decide ──┐
 //	                 ^                                                      v
-//	                 │                                       harsher than what is in force?
+//	                 │                                       harsher than what is in force, or by others?
 //	                 │ without the partner,                    │ no              │ yes
 //	                 │ signal or category                      │                 v
 //	                 └────────────────── a bound is met <──────┼──── caps, bands, quarantine
@@ -21,8 +21,9 @@
 //
 // # Bounds
 //
-// A bound holds new steps alone: those that are harsher than [abuse.Label] and harsher than what
-// the account is under already. Nothing else is counted, and nothing that makes a step milder is
+// A bound holds new steps alone: those that are harsher than [abuse.Label] and either
+// harsher than what the account is under already, or carried by nothing that was charged for that:
+// when a partner withdraws, others take his step over as a new one of theirs. Nothing else is counted, and nothing that makes a step milder is
 // ever held up. All bounds are in [Limits]; days are those of UTC.
 //
 //	bound                      of what                                   if it is met
@@ -77,7 +78,7 @@
 // Evidence is decided on again whenever it changes: a signal is withdrawn, expires, is revised, or
 // the identifier is not the account's any more. If the outcome is milder than what is in force, or
 // ends sooner, the decision names in Undoes the one that it takes back, and a receipt is counted for
-// each origin whose signal carried it: counts by origin and day, and nothing else, see
+// each origin whose signal carried it: counts by origin and day, of which finished weeks are told, see
 // [Desk.Receipts]. A step whose Until has passed is over by itself, whether [Desk.Sweep] has been
 // there or not.
 //

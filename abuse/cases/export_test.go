@@ -17,3 +17,15 @@ func (d *Desk) ExactReceipts(ctx context.Context, origin string, day time.Time) 
 	})
 	return counts, err
 }
+
+// Beneath gives the automatic step, also where a person's ruling stands above it.
+func (d *Desk) Beneath(ctx context.Context, account string, now time.Time) (step Step, err error) {
+	err = d.cfg.Store.View(ctx, func(r abuse.Reader) error {
+		h, err := loadHeld(r, account)
+		if step = h.Step; step.over(now) {
+			step = Step{}
+		}
+		return err
+	})
+	return step, err
+}

@@ -27,6 +27,7 @@ type Step struct {
 	Rule     string         `json:"rule"`
 	Category abuse.Category `json:"category,omitempty"` // of the first of the carriers; zero: it has none
 	Carriers []Carrier      `json:"carriers,omitempty"` // by partner and signal; empty: the service's own reports
+	Along    []Carrier      `json:"along,omitempty"`    // of the carriers, those that no bound was asked about: alone they do not keep the step
 	Since    time.Time      `json:"since"`              // when it began to be as harsh as this
 	Reviewer string         `json:"reviewer,omitempty"` // the person who ordered it; empty: none did
 }

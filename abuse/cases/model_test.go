@@ -48,6 +48,16 @@ type step struct {
 	action   abuse.Action
 	until    time.Time
 	carriers []uuid.UUID
+	charged  []uuid.UUID // of the carriers, those that bounds were asked about
+}
+
+// continues says whether a step with these carriers goes on with this one.
+func (s step) continues(carriers []uuid.UUID) bool {
+	return len(both(carriers, s.charged)) > 0
+}
+
+func both(a, b []uuid.UUID) []uuid.UUID {
+	return slices.DeleteFunc(slices.Clone(a), func(id uuid.UUID) bool { return !slices.Contains(b, id) })
 }
 
 // entry is one thing that was decided.
@@ -102,7 +112,7 @@ func (m *model) now(account string, now time.Time) step {
 		s = step{action: abuse.None}
 	}
 	if r, ok := m.ruling(account, now); ok && r.action > abuse.None && r.action >= s.action {
-		s = step{r.decision, r.action, r.until, r.carriers}
+		s = step{r.decision, r.action, r.until, r.carriers, r.carriers}
 	}
 	return s
 }
@@ -139,7 +149,7 @@ func (m *model) heldBack() (accounts []string) {
 }
 
 // settled compares a decision with what should be, and puts it down.
-func (m *model) settled(account string, now time.Time, d abuse.Decision, inForce func(time.Time) cases.Step) {
+func (m *model) settled(account string, now time.Time, d abuse.Decision, beneath func() cases.Step) {
 	t := m.t
 	before := m.now(account, now)
 	want := decide(m.unseen(account, now), now)
@@ -155,10 +165,12 @@ func (m *model) settled(account string, now time.Time, d abuse.Decision, inForce
 	}
 	if bounded(d) {
 		require.LessOrEqual(t, live, action)
-		require.Greater(t, want.Action, before.action, "only what is harsher than before is bounded")
+		if before.continues(want.Signals) || stands && want.Action <= ruling.action {
+			require.Greater(t, want.Action, before.action, "only what is new is bounded")
+		}
 		m.used(now, d)
 		own := m.unseen(account, now) // what the step in force rests on is not bounded again
-		own.Sightings = slices.DeleteFunc(own.Sightings, func(s abuse.Sighting) bool { return !slices.Contains(before.carriers, s.Signal.ID) })
+		own.Sightings = slices.DeleteFunc(own.Sightings, func(s abuse.Sighting) bool { return !slices.Contains(before.charged, s.Signal.ID) })
 		if still := decide(own, now).Action; still >= before.action {
 			require.GreaterOrEqual(t, live, before.action)
 		}
@@ -169,26 +181,38 @@ func (m *model) settled(account string, now time.Time, d abuse.Decision, inForce
 	undoes := before.action > abuse.None && (live < before.action || live == before.action && sooner)
 	require.Equal(t, undoes, d.Undoes != uuid.Nil, "%s until %s, and then %s until %s", before.action, before.until, live, d.Until)
 	e := entry{day: dayOf(now), rule: d.Rule}
+	e.fresh = d.Reviewer == "" && live > abuse.Label && (live > before.action || !before.continues(d.Signals))
 	is := step{action: abuse.None}
+	charged := func(action abuse.Action, carriers []uuid.UUID) []uuid.UUID {
+		if e.fresh || action == abuse.Label {
+			return carriers
+		}
+		if s := m.under[account]; s.until.After(now) {
+			return both(carriers, s.charged)
+		}
+		return nil
+	}
 	if live > abuse.None && d.Reviewer == "" {
-		is = step{d.ID, live, d.Until, d.Signals}
+		is = step{d.ID, live, d.Until, d.Signals, charged(live, d.Signals)}
 	}
 	if d.Reviewer != "" { // automation goes on beneath the ruling, for when that ends
 		switch {
 		case !bounded(d) && want.Action > abuse.None:
-			is = step{d.ID, want.Action, want.Until, want.Signals}
+			is = step{d.ID, want.Action, want.Until, want.Signals, charged(want.Action, want.Signals)}
 		case bounded(d) && !ruling.until.IsZero():
-			if s := inForce(ruling.until); s.Action > abuse.None {
-				is = step{s.Decision, s.Action, s.Until, nil}
+			if s := beneath(); s.Action > abuse.None {
+				is = step{decision: s.Decision, action: s.Action, until: s.Until}
 				for _, c := range s.Carriers {
 					is.carriers = append(is.carriers, c.Signal)
+					if !slices.Contains(s.Along, c) {
+						is.charged = append(is.charged, c.Signal)
+					}
 				}
 				require.LessOrEqual(t, s.Action, want.Action)
 			}
 		}
 	}
-	if d.Reviewer == "" && live > abuse.Label && live > before.action {
-		e.fresh = true
+	if e.fresh {
 		for _, id := range d.Signals {
 			s := m.signals[id].signal
 			if !slices.Contains(e.partners, s.Origin) {

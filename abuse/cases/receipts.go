@@ -11,14 +11,16 @@ import (
 	"github.com/hueandcry/hueandcry/abuse"
 )
 
-// ReceiptRound is what the counts of a receipt are rounded up to a multiple of.
-const ReceiptRound = 5
+// ReceiptRound is what the counts of a receipt are rounded down to a multiple of; fewer are none.
+const ReceiptRound = 10
 
-// Receipt tells an origin how many steps that its signals carried have been undone in a day. Each
-// count is rounded up to the next multiple of [ReceiptRound], so that none points to an account.
-// The zero Receipt is none.
+// Receipt tells an origin how many steps that its signals carried have been undone in a week that is
+// over. Each count is rounded down to a multiple of [ReceiptRound], so that an origin does not learn
+// that one signal hit an account here, nor when. What remains: one who knows all but one of what is
+// counted, as by signals about accounts of his own here, may tell by a count that just reaches a
+// multiple that there is one more. The zero Receipt is none.
 type Receipt struct {
-	Day        time.Time `json:"day"` // its beginning, UTC
+	Week       time.Time `json:"week"` // its beginning, a Monday, UTC
 	Undone     int64     `json:"undone"`
 	Softened   int64     `json:"softened"`   // made milder or shorter, and not taken back in whole
 	Overturned int64     `json:"overturned"` // undone or softened by a person
@@ -31,7 +33,8 @@ type receipt struct {
 	Overturned int64 `json:"overturned,omitempty"`
 }
 
-// Receipts gives an origin's receipts, day by day, of the days that have something in them.
+// Receipts gives an origin's receipts, week by week, of the weeks that are over by the desk's clock
+// and have something to show.
 func (d *Desk) Receipts(ctx context.Context, origin string) ([]Receipt, error) {
 	store, err := d.store()
 	if err != nil {
@@ -41,8 +44,18 @@ func (d *Desk) Receipts(ctx context.Context, origin string) ([]Receipt, error) {
 		return nil, &abuse.Error{Field: "origin", Problem: "must have 1 to 64 bytes"}
 	}
 	var all []Receipt
+	now := d.now()
 	err = store.View(ctx, func(r abuse.Reader) error {
 		all = nil
+		var week time.Time
+		var sum receipt
+		flush := func() {
+			r := Receipt{week, rounded(sum.Undone), rounded(sum.Softened), rounded(sum.Overturned)}
+			if r != (Receipt{Week: week}) {
+				all = append(all, r)
+			}
+			sum = receipt{}
+		}
 		prefix := text(nil, origin)
 		rows, err := r.Scan(abuse.Receipts, prefix, after(prefix), 366*100)
 		if err != nil {
@@ -56,15 +69,26 @@ func (d *Desk) Receipts(ctx context.Context, origin string) ([]Receipt, error) {
 			if err != nil {
 				return err
 			}
-			day := time.Unix(int64(binary.BigEndian.Uint64(row.Key[len(prefix):]))*24*60*60, 0).UTC()
-			all = append(all, Receipt{day, rounded(c.Undone), rounded(c.Softened), rounded(c.Overturned)})
+			day := int64(binary.BigEndian.Uint64(row.Key[len(prefix):]))
+			monday := day - (day+3)%7 // day 0 was a Thursday
+			if monday+7 > dayOf(now) {
+				break // not over yet
+			}
+			if at := time.Unix(monday*24*60*60, 0).UTC(); !at.Equal(week) {
+				flush()
+				week = at
+			}
+			sum.Undone += c.Undone
+			sum.Softened += c.Softened
+			sum.Overturned += c.Overturned
 		}
+		flush()
 		return nil
 	})
 	return all, err
 }
 
-func rounded(n int64) int64 { return (n + ReceiptRound - 1) / ReceiptRound * ReceiptRound }
+func rounded(n int64) int64 { return n / ReceiptRound * ReceiptRound }
 
 // receipt counts an undo for the origins whose signals have no part in what is in force now; where
 // all of them still have, for all.

@@ -168,7 +168,7 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		}
 		d = was
 		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
-		d.At, d.Until, d.Undoes, d.Bounds = at, step.Until, uuid.Nil, nil
+		d.At, d.Until, d.Undoes, d.UndoneSince, d.Bounds = at, step.Until, uuid.Nil, time.Time{}, nil
 		d.Automated, d.Reviewer = false, r.Reviewer
 		d.Signals = slices.Clone(d.Signals)
 		for _, carrier := range step.Carriers { // what carries the step by now: an appeal is about that too

@@ -28,7 +28,8 @@ type Ruling struct {
 	// These are set by Rule.
 	Decision uuid.UUID `json:"decision"`
 	At       time.Time `json:"at"`
-	Rule     string    `json:"rule"` // of the decision that was ruled on
+	Since    time.Time `json:"since,omitzero"` // when the account came under a step as harsh as this
+	Rule     string    `json:"rule"`           // of the decision that was ruled on
 	Seen     []Carrier `json:"seen,omitempty"`
 	Carriers []Carrier `json:"carriers,omitempty"` // of the step that was in force then: whose origins hear of it if it is overturned
 }
@@ -46,7 +47,14 @@ func (r *Ruling) saw(x *abuse.Sighting) bool {
 }
 
 func (r *Ruling) step() Step {
-	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.At, Reviewer: r.Reviewer, Carriers: r.Carriers}
+	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.since(), Reviewer: r.Reviewer, Carriers: r.Carriers}
+}
+
+func (r *Ruling) since() time.Time {
+	if r.Since.IsZero() { // of a row that was written before there was this
+		return r.At
+	}
+	return r.Since
 }
 
 // onto puts the ruling in the place of what automation came to.
@@ -86,7 +94,10 @@ func (d *Desk) Rule(w abuse.Writer, was abuse.Decision, r Ruling, now time.Time)
 	}
 	r.Until = r.Until.UTC().Round(0)
 	r.At, r.Rule, r.Seen = now, was.Rule, slices.Clone(before.Step.Carriers)
-	r.Carriers = current.Carriers
+	r.Carriers, r.Since = current.Carriers, now
+	if current.Action == r.Action { // a person who upholds a step does not begin it
+		r.Since = current.Since
+	}
 	if before.Ruling.stands(now) {
 		r.Seen = append(r.Seen, before.Ruling.Seen...)
 	}
@@ -98,11 +109,11 @@ func (d *Desk) Rule(w abuse.Writer, was abuse.Decision, r Ruling, now time.Time)
 	r.Decision = ruledID(&was, &r)
 
 	dec := was
-	dec.ID, dec.At, dec.Undoes, dec.Bounds = r.Decision, now, uuid.UUID{}, nil
+	dec.ID, dec.At, dec.Undoes, dec.UndoneSince, dec.Bounds = r.Decision, now, uuid.UUID{}, time.Time{}, nil
 	r.onto(&dec)
 	sooner := !r.Until.IsZero() && (current.Until.IsZero() || r.Until.Before(current.Until))
 	if current.Action > abuse.None && (r.Action < current.Action || r.Action == current.Action && sooner) {
-		dec.Undoes = current.Decision
+		dec.Undoes, dec.UndoneSince = current.Decision, current.Since
 	}
 	is := held{Ruling: r}
 	if err := is.replace(w, was.Account, before); err != nil {

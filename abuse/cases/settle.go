@@ -69,6 +69,7 @@ type settling struct {
 	now     time.Time
 	bounds  []abuse.Bound
 	beneath abuse.Decision // what automation comes to; a ruling may lie above it and end before it
+	granted bool           // it was charged as a new step
 }
 
 // decide comes to the decision.
@@ -129,13 +130,13 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		if !acts(dec.Mode) {
 			return dec, first, nil
 		}
-		if dec.Action <= abuse.Label || dec.Action <= s.current.Action {
+		carriers, categories := carriersOf(&dec)
+		if dec.Action <= abuse.Label || dec.Action <= s.current.Action && s.continues(dec.Action, carriers) {
 			if first == nil || dec.Action >= abuse.Label {
 				return dec, first, nil
 			}
 			return s.soft(first, &dec, capped), first, nil
 		}
-		carriers, categories := carriersOf(&dec)
 		var names []string
 		for _, c := range categories {
 			names = append(names, c.String())
@@ -147,6 +148,7 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		}
 		if len(hits) == 0 {
 			s.tally.grant(c)
+			s.granted = true
 			return dec, first, nil
 		}
 		for i := range hits {
@@ -159,10 +161,12 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		met = append(met, hits...)
 		rest := without(all, func(x *abuse.Sighting) bool { return leaves(met, x) })
 		if len(rest.Sightings) == len(left.Sightings) { // nothing more can be left out
-			if s.current.Action >= abuse.Label {
-				return s.kept(dec), first, nil
+			still := s.desk.cfg.Decide(without(all, func(x *abuse.Sighting) bool { return !s.carries(x) }), s.now)
+			s.endless(&still)
+			if s.current.Action >= abuse.Label && acts(still.Mode) && still.Action >= abuse.Label {
+				return s.kept(still, dec.Reason), first, nil
 			}
-			return s.soft(first, nil, capped), first, nil
+			return s.soft(first, &still, capped), first, nil
 		}
 		left, e = rest, s.rest(all, rest, met)
 	}
@@ -186,7 +190,26 @@ func leaves(met []hit, x *abuse.Sighting) bool {
 
 // carries says whether a sighting is of a signal that carries the step in force.
 func (s *settling) carries(x *abuse.Sighting) bool {
-	return slices.ContainsFunc(s.current.Carriers, func(c Carrier) bool { return c.From == x.From && c.Signal == x.Signal.ID })
+	return s.charged(Carrier{x.From, x.Signal.Origin, x.Signal.ID})
+}
+
+// charged says whether the step in force, or the automatic one beneath it, was bounded and charged
+// with this signal.
+func (s *settling) charged(c Carrier) bool {
+	same := func(o Carrier) bool { return c.From == o.From && c.Signal == o.Signal }
+	has := func(step *Step) bool {
+		return slices.ContainsFunc(step.Carriers, same) && !slices.ContainsFunc(step.Along, same)
+	}
+	return has(&s.current) || !s.was.Step.over(s.now) && has(&s.was.Step)
+}
+
+// continues says whether a step with these carriers goes on with the one in force. One that has
+// none of them would take it over, past all bounds. What a person has ruled stands by itself.
+func (s *settling) continues(action abuse.Action, carriers []Carrier) bool {
+	if r := &s.was.Ruling; r.stands(s.now) && action <= r.Action || len(carriers) == 0 && len(s.current.Carriers) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(carriers, s.charged)
 }
 
 // bound puts a bound down that was met, once.
@@ -208,10 +231,14 @@ func (s *settling) endless(dec *abuse.Decision) {
 	}
 }
 
-// kept is a decision that leaves the account under the step that it is under.
-func (s *settling) kept(dec abuse.Decision) abuse.Decision {
+// kept is a decision that leaves the account under the step that it is under, as far as what
+// carries that still does.
+func (s *settling) kept(dec abuse.Decision, otherwise string) abuse.Decision {
 	c := &s.current
-	dec.Reason = "No harsher than " + c.Action.String() + ", which is in force, because of " + s.names() + ". Without that: " + dec.Reason
+	dec.Reason = "No harsher than " + min(c.Action, dec.Action).String() + ", which is in force, because of " + s.names() + ". Without that: " + otherwise
+	if dec.Action <= c.Action {
+		return dec
+	}
 	dec.Action, dec.Scope = c.Action, c.Scope
 	if !c.Until.IsZero() && c.Until.Before(dec.Until) {
 		dec.Until = c.Until
@@ -259,7 +286,7 @@ func (s *settling) undo(dec *abuse.Decision) {
 	}
 	sooner := !dec.Until.IsZero() && (c.Until.IsZero() || dec.Until.Before(c.Until))
 	if dec.Action < c.Action || dec.Action == c.Action && sooner {
-		dec.Undoes = c.Decision
+		dec.Undoes, dec.UndoneSince = c.Decision, c.Since
 	}
 }
 
@@ -270,6 +297,12 @@ func (s *settling) step(dec *abuse.Decision) Step {
 		Rule: dec.Rule, Carriers: carriers, Since: s.now}
 	if len(categories) > 0 {
 		step.Category = categories[0]
+	}
+	if !s.granted && dec.Action > abuse.Label {
+		step.Along = slices.DeleteFunc(slices.Clone(carriers), s.charged)
+		if len(step.Along) == 0 {
+			step.Along = nil
+		}
 	}
 	if s.current.Action == dec.Action {
 		step.Since = s.current.Since

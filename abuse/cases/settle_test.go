@@ -34,12 +34,9 @@ func TestSettleAndUndo(t *testing.T) {
 
 	again := b.settle(evidence("anna"))
 	require.Zero(t, again.Undoes, "what is undone is not undone again")
-	receipts, err := b.Receipts(t.Context(), "messenger.example")
+	got, err := b.ExactReceipts(t.Context(), "messenger.example", noon)
 	require.NoError(t, err)
-	require.Equal(t, []cases.Receipt{{Day: noon.Truncate(24 * time.Hour), Undone: 5}}, receipts)
-	none, err := b.Receipts(t.Context(), "messenger")
-	require.NoError(t, err)
-	require.Empty(t, none, "one name does not begin another")
+	require.Equal(t, [3]int64{1, 0, 0}, got)
 }
 
 func TestSoftened(t *testing.T) {
@@ -51,12 +48,12 @@ func TestSoftened(t *testing.T) {
 	require.Equal(t, first.ID, softer.Undoes)
 	require.Equal(t, abuse.Friction, b.under("anna").Action)
 	require.Equal(t, []string{"anna"}, b.carried("market.example", 2))
-	receipts, err := b.Receipts(t.Context(), "messenger.example")
+	got, err := b.ExactReceipts(t.Context(), "messenger.example", noon)
 	require.NoError(t, err)
-	require.Equal(t, int64(5), receipts[0].Softened)
-	none, err := b.Receipts(t.Context(), "market.example")
+	require.Equal(t, [3]int64{0, 1, 0}, got)
+	got, err = b.ExactReceipts(t.Context(), "market.example", noon)
 	require.NoError(t, err)
-	require.Empty(t, none, "its signal still holds")
+	require.Zero(t, got, "its signal still holds")
 }
 
 // What is shown is not written.
@@ -191,4 +188,32 @@ func TestRecycled(t *testing.T) {
 	require.Equal(t, abuse.None, d.Action)
 	require.Equal(t, first.ID, d.Undoes)
 	require.Equal(t, abuse.GuardRecycled, d.Explanation.Signals[0].Findings[0].Guard)
+}
+
+// An undo says since when the step was in force, however often it was decided on again since, by
+// other signals or by a person.
+func TestUndoneSince(t *testing.T) {
+	b := newBench(t)
+	b.settle(evidence("anna", strong(1, "messenger.example")))
+	began := b.now
+	b.now = b.now.AddDate(0, 0, 2)
+	b.settle(evidence("anna", strong(2, "market.example")))
+	b.now = b.now.AddDate(0, 0, 2)
+	again := b.settle(evidence("anna", strong(2, "market.example")))
+	require.Zero(t, again.UndoneSince)
+	b.now = b.now.AddDate(0, 0, 1)
+	upheld := b.rule(again, cases.Ruling{Action: abuse.Suspend, Until: b.now.AddDate(0, 0, 30), Reviewer: "r. gomez"})
+	require.Zero(t, upheld.Undoes)
+	b.now = b.now.AddDate(0, 0, 1)
+	lifted := b.rule(upheld, cases.Ruling{Action: abuse.None, Reviewer: "h. okoye"})
+	require.Equal(t, upheld.ID, lifted.Undoes)
+	require.Equal(t, began, lifted.UndoneSince)
+
+	b.settle(evidence("bert", strong(3, "messenger.example")))
+	began = b.now
+	b.now = b.now.AddDate(0, 0, 3)
+	last := b.settle(evidence("bert", strong(3, "messenger.example")))
+	gone := b.settle(evidence("bert"))
+	require.Equal(t, last.ID, gone.Undoes)
+	require.Equal(t, began, gone.UndoneSince)
 }

@@ -105,7 +105,11 @@ func (t *Tally) Decision(d abuse.Decision) {
 	t.decided[d.ID] = v
 	if was, known := t.decided[d.Undoes]; known && d.Undoes != d.ID {
 		if t.count(Undone, d.Undoes, was.category) {
-			t.undone[was.category] = append(t.undone[was.category], max(d.At.Sub(was.at), 0))
+			since := was.at
+			if !d.UndoneSince.IsZero() {
+				since = d.UndoneSince
+			}
+			t.undone[was.category] = append(t.undone[was.category], max(d.At.Sub(since), 0))
 		}
 	}
 }
@@ -132,8 +136,11 @@ type Figures struct {
 	Threshold int
 	Lines     []Line // of every category
 	Total     Line
-	// MedianUndo is the median time from a decision to its undoing, in whole hours, of the categories
-	// whose undos are shown; meaningful if MedianShown.
+	// MedianUndo is the median time from the beginning of a step to its undoing, in whole hours, of the
+	// categories whose undos are shown; meaningful if MedianShown. A step begins when the account comes
+	// to be under one as harsh; that it was decided again since, by other evidence or by a person, does
+	// not begin it anew. Where a decision does not say so ([abuse.Decision].UndoneSince) it is the time
+	// of the decision undone.
 	MedianUndo  time.Duration
 	MedianShown bool
 }

@@ -93,6 +93,21 @@ func TestSuppressedCellsOfNestedColumns(t *testing.T) {
 	}
 }
 
+// What was decided again the day before it was undone has not begun then.
+func TestUndoFromTheBeginning(t *testing.T) {
+	tally := report.Tally{}
+	for n := range 12 {
+		d := decide(signal(n))
+		tally.Decision(d)
+		tally.Decision(abuse.Decision{ID: number(1000 + n), Action: abuse.None, Mode: abuse.Live, Undoes: d.ID,
+			UndoneSince: d.At.AddDate(0, 0, -59), At: d.At.AddDate(0, 0, 1)})
+	}
+	f, err := tally.Figures(from, to, 0)
+	require.NoError(t, err)
+	require.True(t, f.MedianShown)
+	require.Equal(t, 60*24*time.Hour, f.MedianUndo)
+}
+
 func TestFigures(t *testing.T) {
 	tally := report.Tally{}
 	for n := range 12 {

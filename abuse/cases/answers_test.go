@@ -52,7 +52,7 @@ func (m *modelled) want(account string, policy abuse.Policy, now time.Time) abus
 func TestAnswersInChains(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	histories := 60
+	histories := 30
 	if os.Getenv("HUEANDCRY_FULL") != "" {
 		histories = 1000
 	}

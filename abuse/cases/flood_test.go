@@ -87,7 +87,7 @@ func (b *bench) quietDays(days, steps int, origins ...string) {
 
 // Bar 4 of issue 5, first half: a partner sends signals about all new accounts of a day.
 func TestFloodOfNewAccounts(t *testing.T) {
-	n := 20_000
+	n := 10_000
 	switch {
 	case os.Getenv("HUEANDCRY_FULL") != "":
 		n = 100_000

@@ -116,7 +116,7 @@ func randomSettings(r *rand.Rand) report.Settings {
 // Bar 5: whatever is decided, what is exported is valid, and says nothing of whom it is about.
 func TestEveryStatementIsValid(t *testing.T) {
 	r, made := random(t), 0
-	many := 20_000
+	many := 10_000
 	if testing.Short() {
 		many = 5_000
 	}

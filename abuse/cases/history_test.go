@@ -292,7 +292,7 @@ func (h *history) run(events int) {
 	h.check()
 }
 
-// Bar 3 of issue 5.
+// A thousand histories, each beside the slow model.
 func TestHistories(t *testing.T) {
 	histories := 1000
 	if testing.Short() {

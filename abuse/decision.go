@@ -1,7 +1,6 @@
 package abuse
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -96,18 +95,6 @@ type LeafValue struct {
 	// Of a [LeafExpression]: what is asked, as the rule has it, and the facts in it.
 	Text string `json:"text,omitempty"`
 	Fact string `json:"fact,omitempty"` // such as "signal.confidence = 92"
-}
-
-// MarshalJSON gives an object whose text depends on nothing but the decision.
-func (d Decision) MarshalJSON() ([]byte, error) {
-	type fields Decision
-	if d.Until.IsZero() {
-		return json.Marshal(struct {
-			fields
-			Until *time.Time `json:"until"`
-		}{fields: fields(d)})
-	}
-	return json.Marshal(fields(d))
 }
 
 // Text explains the decision to a person, in lines of plain text that depend on

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -345,6 +346,8 @@ func (c *Client) Batch(ctx context.Context, feed linkage.FeedID, number uint64, 
 			have = have[:0]
 		}
 		tag = resp.Header.Get("ETag")
+		// The room that a buffer reads into is made once, where the length is told.
+		have = slices.Grow(have, int(max(0, min(resp.ContentLength, linkage.MaxBatch-int64(len(have)))))+bytes.MinRead)
 		var err error
 		have, err = appendBody(have, resp.Body)
 		if err == nil {

@@ -112,9 +112,10 @@ func headRows(generation uint64, heads []uint64) iter.Seq[abuse.Row] {
 	}
 }
 
-// appendHeads reads such a row.
-func appendHeads(heads []uint64, value []byte) ([]uint64, error) {
+// parseHeads reads such a row.
+func parseHeads(value []byte) ([]uint64, error) {
 	p := newRow(value)
+	heads := make([]uint64, 0, len(p.b)/8)
 	for len(p.b) > 0 && !p.bad {
 		heads = append(heads, p.u64())
 	}

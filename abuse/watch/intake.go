@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -162,20 +163,22 @@ func (c *course) fill(ctx context.Context, store abuse.Store) error {
 	}); err != nil {
 		return err
 	}
-	heads := make([][]uint64, c.slots)
+	heads := make([][][]uint64, c.slots) // of each slot, row by row
 	for slot := range heads {
-		err := eachRow(ctx, store, abuse.Generations, headsKey(c.number+uint64(slot)), headsSlice, func(row abuse.Row) (err error) {
-			heads[slot], err = appendHeads(heads[slot], row.Value)
+		err := eachRow(ctx, store, abuse.Generations, headsKey(c.number+uint64(slot)), headsSlice, func(row abuse.Row) error {
+			some, err := parseHeads(row.Value)
+			heads[slot] = append(heads[slot], some)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
+	logged := make([][]uint64, c.slots)
 	err := eachRow(ctx, store, abuse.Generations, c.logs(), scanSlice, func(row abuse.Row) error {
 		e, err := c.logged(row)
 		if err == nil {
-			heads[e.slot] = append(heads[e.slot], head64(e.tag))
+			logged[e.slot] = append(logged[e.slot], head64(e.tag))
 		}
 		return err
 	})
@@ -184,7 +187,7 @@ func (c *course) fill(ctx context.Context, store abuse.Store) error {
 	}
 	c.filters = make([]filter, c.slots)
 	for slot := range c.filters {
-		c.filters[slot].build(heads[slot])
+		c.filters[slot].build(slices.Concat(append(heads[slot], logged[slot])...))
 	}
 	c.read, c.mark = from.at, from.mark
 	return nil

@@ -125,7 +125,7 @@ func FuzzRows(f *testing.F) {
 		_, _ = parseEnrolment(key)
 		_, _ = parseRecheck(value)
 		_, _ = parseHolding(row)
-		_, _ = appendHeads(nil, value)
+		_, _ = parseHeads(value)
 		_, _, _ = parsePage(value)
 		_, _, _ = splitAccount(key)
 	})

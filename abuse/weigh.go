@@ -14,8 +14,10 @@ import (
 )
 
 // Weighing is evidence with what the guards made of it, for rules whose conditions
-// this package does not test: package policy has such. The zero Weighing is empty.
-// It keeps its room from one [Weighing.Weigh] to the next, and is for one goroutine.
+// this package does not test: package policy has such. Who knows which signals carry
+// a step has all of a decision from it but the texts, as [DecideBook] has. The zero
+// Weighing is empty. It keeps its room from one [Weighing.Weigh] to the next, and is
+// for one goroutine.
 type Weighing struct {
 	judge      judge
 	weighed    []Weighed
@@ -269,10 +271,7 @@ func tidyHoldings(holdings, to []Holding) []Holding {
 			to = append(to, Holding{}) // its place is not another's
 			continue
 		}
-		h.Since = h.Since.UTC().Round(0)
-		if y := h.Since.Year(); y < 1 || y > 9999 {
-			h.Since = time.Time{}
-		}
+		h.Since = tidyTime(h.Since)
 		if h.Verified > No {
 			h.Verified = Unknown
 		}
@@ -284,14 +283,18 @@ func tidyHoldings(holdings, to []Holding) []Holding {
 
 // tidyOwn takes the word of the service itself, but for what makes no sense.
 func tidyOwn(o Own) Own {
-	o.Reports, o.Days, o.Groups = max(o.Reports, 0), max(o.Days, 0), max(o.Groups, 0)
-	for _, t := range []*time.Time{&o.First, &o.Last} {
-		*t = t.UTC().Round(0)
-		if y := t.Year(); y < 1 || y > 9999 {
-			*t = time.Time{}
-		}
+	return Own{Reports: max(o.Reports, 0), Days: max(o.Days, 0), Groups: max(o.Groups, 0), First: tidyTime(o.First), Last: tidyTime(o.Last)}
+}
+
+// tidyTime gives a time in UTC without a monotonic reading, or zero where it is not
+// of the years 1 to 9999, which are all that JSON has.
+func tidyTime(t time.Time) time.Time {
+	const first, last = -62135596800, 253402300799 // in Unix time
+	t = t.UTC().Round(0)
+	if s := t.Unix(); s < first || s > last {
+		return time.Time{}
 	}
-	return o
+	return t
 }
 
 // tidyPlaces copies places into one order, each once.

@@ -40,6 +40,9 @@ type scratch struct {
 	facts    facts
 	carriers []abuse.Carrier
 	rows     []row
+
+	tester tester // of Explain, which has weighing, facts and carriers of its own
+	book   abuse.Book
 }
 
 // keep is the most signals whose room is kept for the next decision.

@@ -3,6 +3,7 @@ package policy
 import (
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -20,14 +21,18 @@ import (
 // rule without reasons has the sentence of [abuse.Decide].
 func (s *Set) Explain(e abuse.Evidence, now time.Time) abuse.Decision {
 	now = now.UTC().Round(0)
-	t := &tester{set: s, evidence: &e, now: now, live: s.live, background: s.background}
-	book := s.book
+	x := s.room.Get().(*scratch)
+	x.evidence, x.book = e, s.book
+	t, book := &x.tester, &x.book
+	*t = tester{set: s, evidence: &x.evidence, now: now, live: s.live, background: s.background}
 	book.Tester = t
 	if s.timed {
 		t.live, t.background = acting(s.live, now), acting(s.background, now)
 		book.Policy, book.Background = s.policy(t.live), cores(t.background)
 	}
-	d := abuse.DecideBook(e, &book, now)
+	d := abuse.DecideBook(e, book, now)
+	x.evidence, x.book, x.tester = abuse.Evidence{}, abuse.Book{}, tester{}
+	s.room.Put(x)
 	if r := s.byID[d.Rule]; r != nil && len(r.reasons) > 0 {
 		d.Reason = r.reason(&d, d.Reason, s.languages)
 	}
@@ -67,7 +72,7 @@ type tester struct {
 	facts            facts
 	last             *abuse.Weighed    // that the facts are about
 	said             [factCount]string // the facts as text, as far as they were wanted; else empty
-	text             []byte
+	texts            strings.Builder   // all of them, because one for each would be an allocation for each
 }
 
 func (t *tester) rule(i int) *rule {
@@ -125,19 +130,33 @@ func (t *tester) Explain(i int, w *abuse.Weighed, corroborated abuse.Truth, to [
 
 // say gives facts as text. Most leaves have one, and many leaves the same.
 func (t *tester) say(uses uint64) string {
-	t.text = t.text[:0]
-	for left := uses; left != 0; left &= left - 1 {
-		x := bits.TrailingZeros64(left)
-		if t.said[x] == "" {
-			t.said[x] = t.facts.factText(fact(x))
-		}
-		if left == uses && left&(left-1) == 0 {
-			return t.said[x]
-		}
-		if left != uses {
-			t.text = append(t.text, ", "...)
-		}
-		t.text = append(t.text, t.said[x]...)
+	if uses == 0 {
+		return ""
 	}
-	return string(t.text)
+	for left := uses; left != 0; left &= left - 1 {
+		if x := fact(bits.TrailingZeros64(left)); t.said[x] == "" {
+			start := t.start()
+			t.facts.write(&t.texts, x)
+			t.said[x] = t.texts.String()[start:]
+		}
+	}
+	if uses&(uses-1) == 0 {
+		return t.said[bits.TrailingZeros64(uses)]
+	}
+	start := t.start()
+	for left := uses; left != 0; left &= left - 1 {
+		if left != uses {
+			t.texts.WriteString(", ")
+		}
+		t.texts.WriteString(t.said[bits.TrailingZeros64(left)])
+	}
+	return t.texts.String()[start:]
+}
+
+// start makes room for a text, and says where it begins.
+func (t *tester) start() int {
+	if t.texts.Cap()-t.texts.Len() < 64 {
+		t.texts.Grow(256)
+	}
+	return t.texts.Len()
 }

@@ -58,9 +58,9 @@ func TestDecideIsExplain(t *testing.T) {
 	if testing.Short() {
 		n = 300
 	}
+	acted, several := 0, 0
 	for _, rules := range []int{1, 50, 300, 1000} {
 		s := many(t, rules)
-		acted, several := 0, 0
 		for range n / max(1, rules/100) {
 			e := randomEvidence(r, pick(r, 0, 1, 2, 4))
 			if r.IntN(4) == 0 {
@@ -75,9 +75,10 @@ func TestDecideIsExplain(t *testing.T) {
 				}
 			}
 		}
-		t.Log(rules, "rules:", acted, "acted,", several, "by several signals")
-		require.True(t, rules < 50 || acted > 0 && several > 0)
 	}
+	t.Log(acted, "acted,", several, "by several signals")
+	require.Positive(t, acted)
+	require.Positive(t, several)
 }
 
 // The room that decisions share keeps nothing of one for the next: not of a large

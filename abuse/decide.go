@@ -1,13 +1,8 @@
 package abuse
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Decide weighs the evidence under the policy as of now. It is a pure function:
@@ -31,7 +26,7 @@ func Decide(evidence Evidence, policy Policy, now time.Time) Decision {
 
 func decide(evidence *Evidence, book *Book, now time.Time) Decision {
 	var g Weighing
-	g.weigh(evidence, book.Policy, now, true)
+	g.Weigh(evidence, book.Policy, now)
 	now, weighed, j := g.judge.now, g.weighed, &g.judge
 
 	d := Decision{
@@ -39,7 +34,7 @@ func decide(evidence *Evidence, book *Book, now time.Time) Decision {
 		At: now, Rule: ruleNone, PolicyHash: book.Hash,
 		Explanation: Explanation{Signals: weighed, Holdings: j.holdings, Unreadable: g.unreadable, Own: g.own},
 	}
-	d.ID = decisionID(&d)
+	d.ID = g.DecisionID(d.Account, d.PolicyHash)
 
 	t := trial{judge: j, weighed: weighed, book: book}
 	if book.Tester != nil {
@@ -49,73 +44,20 @@ func decide(evidence *Evidence, book *Book, now time.Time) Decision {
 	rule := t.run(book.Policy)
 	d.Explanation.Rules = t.outcomes
 	d.Explanation.Background = t.silent
-	var matched kindSet
-	for i := range weighed {
-		matched |= weighed[i].kinds
-	}
-	d.Matched = matched.list()
+	d.Matched = g.Matched()
 	if rule == nil {
-		d.Signals = make([]uuid.UUID, len(weighed))
-		for i := range weighed {
-			d.Signals[i] = weighed[i].Signal.ID
-		}
+		d.Signals = g.Carried(nil)
 	} else {
 		d.Action, d.Scope, d.Rule = rule.Action, rule.Scope, rule.ID
 		d.Until = g.Until(rule.For, t.carriers)
-		d.Signals = t.carried()
+		d.Signals = g.Carried(t.carriers)
 	}
-	slices.SortFunc(d.Signals, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	d.Signals = slices.Compact(d.Signals)
 	d.Explanation.Unknown = unknowns(&d.Explanation)
 
 	w := writer{judge: j, book: book, decision: &d, rule: rule, carriers: t.carriers, text: make([]byte, 0, 512)}
 	w.lead = w.strongest()
 	d.Reason, d.Undo = w.reason(), w.undo()
 	return d
-}
-
-// decisionID makes a UUID of version 8 from all that the decision depends on.
-func decisionID(d *Decision) (id uuid.UUID) {
-	var room [1024]byte
-	b := append(room[:0], "hueandcry/abuse/decision/1"...)
-	number := func(n int64) { b = binary.BigEndian.AppendUint64(b, uint64(n)) }
-	instant := func(t time.Time) { number(t.Unix()); number(int64(t.Nanosecond())) }
-	text := func(s string) { number(int64(len(s))); b = append(b, s...) }
-
-	b = append(b, d.PolicyHash[:]...)
-	text(d.Account)
-	instant(d.At)
-	number(int64(d.Explanation.Unreadable))
-	number(int64(len(d.Explanation.Holdings)))
-	for _, h := range d.Explanation.Holdings {
-		b = append(b, byte(h.Kind), byte(h.Verified))
-		instant(h.Since)
-		number(int64(h.Accounts))
-	}
-	for i := range d.Explanation.Signals {
-		w := &d.Explanation.Signals[i]
-		text(w.From)
-		number(int64(w.kinds))
-		number(int64(len(w.Places)))
-		for _, p := range w.Places {
-			number(int64(p))
-		}
-		number(int64(len(w.form)))
-		b = append(b, w.form...)
-	}
-	if o := &d.Explanation.Own; *o != (Own{}) {
-		b = append(b, "own"...)
-		number(int64(o.Reports))
-		number(int64(o.Days))
-		number(int64(o.Groups))
-		instant(o.First)
-		instant(o.Last)
-	}
-	sum := sha256.Sum256(b)
-	copy(id[:], sum[:])
-	id[6] = id[6]&0x0f | 0x80
-	id[8] = id[8]&0x3f | 0x80
-	return id
 }
 
 // trial tries rules on the weighed signals.
@@ -269,18 +211,6 @@ func (w *Weighed) leaf(c Condition) LeafValue {
 
 func (r *Rule) asks(l Leaf) bool {
 	return slices.ContainsFunc(r.When, func(c Condition) bool { return c.Leaf == l })
-}
-
-// carried lists the signals that the rule rests on.
-func (t *trial) carried() []uuid.UUID {
-	ids := make([]uuid.UUID, 0, 2*len(t.carriers))
-	for _, c := range t.carriers {
-		ids = append(ids, t.weighed[c.Signal].Signal.ID)
-		if c.By >= 0 {
-			ids = append(ids, t.weighed[c.By].Signal.ID)
-		}
-	}
-	return ids
 }
 
 // unknowns lists what was not known and might have mattered, each once, as

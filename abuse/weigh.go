@@ -3,15 +3,21 @@ package abuse
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
 // Weighing is evidence with what the guards made of it, for rules whose conditions
-// this package does not test: package policy has such. The zero Weighing is empty.
-// It keeps its room from one [Weighing.Weigh] to the next, and is for one goroutine.
+// this package does not test: package policy has such. Who knows which signals carry
+// a step has all of a decision from it but the texts, as [DecideBook] has. The zero
+// Weighing is empty. It keeps its room from one [Weighing.Weigh] to the next, and is
+// for one goroutine.
 type Weighing struct {
 	judge      judge
 	weighed    []Weighed
@@ -19,6 +25,7 @@ type Weighing struct {
 	own        Own
 
 	forms    []byte
+	digested []byte
 	kinds    []hashing.Kind
 	places   []int
 	holdings []Holding
@@ -28,7 +35,22 @@ type Weighing struct {
 // place of what was weighed before. The policy must be valid; its rules are not
 // asked.
 func (g *Weighing) Weigh(e *Evidence, p *Policy, now time.Time) {
-	g.weigh(e, p, now, len(e.Sightings) > 1)
+	g.gather(e.Sightings)
+	g.unreadable += max(e.Unreadable, 0)
+	g.own = tidyOwn(e.Own)
+	g.holdings = tidyHoldings(e.Holdings, g.holdings[:0])
+	g.judge = judge{policy: p, now: now.UTC().Round(0), holdings: g.holdings, room: g.judge.room[:0]}
+	for start := 0; start < len(g.weighed); {
+		end := start + 1
+		for end < len(g.weighed) && g.weighed[end].From == g.weighed[start].From {
+			end++
+		}
+		for i := start; i < end; i++ {
+			g.weighed[i].start, g.weighed[i].end = start, end
+			g.judge.weigh(&g.weighed[i])
+		}
+		start = end
+	}
 }
 
 // Signals gives the signals by partner and id, each once, without those that
@@ -86,30 +108,106 @@ func (g *Weighing) Until(lasts time.Duration, carriers []Carrier) time.Time {
 	return last.UTC()
 }
 
-// weigh is Weigh; the binary forms are needed to put signals in order, and for the
-// id of a decision.
-func (g *Weighing) weigh(e *Evidence, p *Policy, now time.Time, forms bool) {
-	g.gather(e.Sightings, forms)
-	g.unreadable += max(e.Unreadable, 0)
-	g.own = tidyOwn(e.Own)
-	g.holdings = tidyHoldings(e.Holdings, g.holdings[:0])
-	g.judge = judge{policy: p, now: now.UTC().Round(0), holdings: g.holdings, room: g.judge.room[:0]}
-	for start := 0; start < len(g.weighed); {
-		end := start + 1
-		for end < len(g.weighed) && g.weighed[end].From == g.weighed[start].From {
-			end++
+// Carried gives the ids of the signals that carry a step, and of those that they
+// lean on: ascending, each once. Where no signal does, the step is [None], and it
+// gives those of all signals. The slice is the caller's, and never nil.
+func (g *Weighing) Carried(carriers []Carrier) []uuid.UUID {
+	n := len(carriers)
+	for _, c := range carriers {
+		if c.By >= 0 {
+			n++
 		}
-		for i := start; i < end; i++ {
-			g.weighed[i].start, g.weighed[i].end = start, end
-			g.judge.weigh(&g.weighed[i])
-		}
-		start = end
 	}
+	if n == 0 {
+		n = len(g.weighed)
+	}
+	ids := make([]uuid.UUID, 0, n)
+	for _, c := range carriers {
+		ids = append(ids, g.weighed[c.Signal].Signal.ID)
+		if c.By >= 0 {
+			ids = append(ids, g.weighed[c.By].Signal.ID)
+		}
+	}
+	if len(carriers) == 0 {
+		for i := range g.weighed {
+			ids = append(ids, g.weighed[i].Signal.ID)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
+}
+
+// Matched gives the kinds of identifier by which the signals matched, ascending,
+// each once. The slice is the caller's, and never nil.
+func (g *Weighing) Matched() []hashing.Kind {
+	var matched kindSet
+	for i := range g.weighed {
+		matched |= g.weighed[i].kinds
+	}
+	return matched.list()
+}
+
+// DecisionID gives the id of the decision about an account under a policy: a UUID
+// of version 8 made of the SHA-256 of all that the decision depends on, which are
+// these two and what was weighed, with its instant. The digest is that of
+// [Policy.Hash], or what stands for it in a [Book].
+func (g *Weighing) DecisionID(account string, policy Digest) (id uuid.UUID) {
+	const head = "hueandcry/abuse/decision/1"
+	size := len(head) + len(policy) + 40 + len(account) + 26*len(g.holdings) + 59
+	for i := range g.weighed {
+		w := &g.weighed[i]
+		size += 32 + len(w.From) + 8*len(w.Places) + len(w.form)
+	}
+	var room [1024]byte
+	b := room[:0]
+	if size > len(room) {
+		g.digested = slices.Grow(g.digested[:0], size)
+		b = g.digested
+	}
+	number := func(n int64) { b = binary.BigEndian.AppendUint64(b, uint64(n)) }
+	instant := func(t time.Time) { number(t.Unix()); number(int64(t.Nanosecond())) }
+	text := func(s string) { number(int64(len(s))); b = append(b, s...) }
+
+	b = append(b, head...)
+	b = append(b, policy[:]...)
+	text(account)
+	instant(g.judge.now)
+	number(int64(g.unreadable))
+	number(int64(len(g.holdings)))
+	for _, h := range g.holdings {
+		b = append(b, byte(h.Kind), byte(h.Verified))
+		instant(h.Since)
+		number(int64(h.Accounts))
+	}
+	for i := range g.weighed {
+		w := &g.weighed[i]
+		text(w.From)
+		number(int64(w.kinds))
+		number(int64(len(w.Places)))
+		for _, p := range w.Places {
+			number(int64(p))
+		}
+		number(int64(len(w.form)))
+		b = append(b, w.form...)
+	}
+	if o := &g.own; *o != (Own{}) {
+		b = append(b, "own"...)
+		number(int64(o.Reports))
+		number(int64(o.Days))
+		number(int64(o.Groups))
+		instant(o.First)
+		instant(o.Last)
+	}
+	sum := sha256.Sum256(b)
+	copy(id[:], sum[:])
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
 }
 
 // gather copies the sightings into one order, each once, and leaves out what is
 // not in order (it is counted) and what a higher revision replaces.
-func (g *Weighing) gather(sightings []Sighting, forms bool) {
+func (g *Weighing) gather(sightings []Sighting) {
 	g.weighed, g.unreadable = g.weighed[:0], 0
 	if len(sightings) == 0 {
 		return
@@ -118,9 +216,7 @@ func (g *Weighing) gather(sightings []Sighting, forms bool) {
 		g.weighed = make([]Weighed, 0, len(sightings))
 	}
 	g.forms, g.kinds, g.places = g.forms[:0], g.kinds[:0], g.places[:0]
-	if forms {
-		g.forms = slices.Grow(g.forms, 128*len(sightings))
-	}
+	g.forms = slices.Grow(g.forms, 128*len(sightings))
 	g.kinds = slices.Grow(g.kinds, 2*len(sightings))
 	for i := range sightings {
 		s := &sightings[i]
@@ -132,12 +228,10 @@ func (g *Weighing) gather(sightings []Sighting, forms bool) {
 		g.weighed = g.weighed[:len(g.weighed)+1]
 		w := &g.weighed[len(g.weighed)-1]
 		*w = Weighed{Sighting: *s, kinds: kinds, Findings: w.Findings[:0]}
-		if forms {
-			start := len(g.forms)
-			g.forms = s.Signal.append(g.forms)
-			w.form = g.forms[start:len(g.forms):len(g.forms)]
-		}
-		start := len(g.kinds)
+		start := len(g.forms)
+		g.forms = s.Signal.append(g.forms)
+		w.form = g.forms[start:len(g.forms):len(g.forms)]
+		start = len(g.kinds)
 		g.kinds = kinds.append(g.kinds)
 		w.Kinds = g.kinds[start:len(g.kinds):len(g.kinds)]
 		w.Places = g.tidyPlaces(s.Places)
@@ -177,10 +271,7 @@ func tidyHoldings(holdings, to []Holding) []Holding {
 			to = append(to, Holding{}) // its place is not another's
 			continue
 		}
-		h.Since = h.Since.UTC().Round(0)
-		if y := h.Since.Year(); y < 1 || y > 9999 {
-			h.Since = time.Time{}
-		}
+		h.Since = tidyTime(h.Since)
 		if h.Verified > No {
 			h.Verified = Unknown
 		}
@@ -192,14 +283,18 @@ func tidyHoldings(holdings, to []Holding) []Holding {
 
 // tidyOwn takes the word of the service itself, but for what makes no sense.
 func tidyOwn(o Own) Own {
-	o.Reports, o.Days, o.Groups = max(o.Reports, 0), max(o.Days, 0), max(o.Groups, 0)
-	for _, t := range []*time.Time{&o.First, &o.Last} {
-		*t = t.UTC().Round(0)
-		if y := t.Year(); y < 1 || y > 9999 {
-			*t = time.Time{}
-		}
+	return Own{Reports: max(o.Reports, 0), Days: max(o.Days, 0), Groups: max(o.Groups, 0), First: tidyTime(o.First), Last: tidyTime(o.Last)}
+}
+
+// tidyTime gives a time in UTC without a monotonic reading, or zero where it is not
+// of the years 1 to 9999, which are all that JSON has.
+func tidyTime(t time.Time) time.Time {
+	const first, last = -62135596800, 253402300799 // in Unix time
+	t = t.UTC().Round(0)
+	if s := t.Unix(); s < first || s > last {
+		return time.Time{}
 	}
-	return o
+	return t
 }
 
 // tidyPlaces copies places into one order, each once.

@@ -66,6 +66,7 @@ func TestDecideBook(t *testing.T) {
 func TestWeighAgain(t *testing.T) {
 	r := random(t)
 	p := policy(t)
+	hash := p.Hash()
 	var used abuse.Weighing
 	for range 2000 {
 		e := randomEvidence(r, r.IntN(6))
@@ -82,6 +83,11 @@ func TestWeighAgain(t *testing.T) {
 			}
 		}
 		require.Equal(t, d.Explanation.Unreadable, used.Unreadable())
+		require.Equal(t, d.ID, used.DecisionID(e.Account, hash))
+		require.Equal(t, d.Matched, used.Matched())
+		if d.Action == abuse.None {
+			require.Equal(t, d.Signals, used.Carried(nil))
+		}
 		if r.IntN(2) == 0 {
 			used.Clear()
 			require.Empty(t, used.Signals())

@@ -8,16 +8,29 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/abuse/policy"
 	"github.com/hueandcry/hueandcry/hashing"
 )
 
 // Under the race detector a pool forgets some of what is put into it.
-func TestEvaluateAllocates(t *testing.T) {
+func TestDecideAllocates(t *testing.T) {
 	s := social(t, policy.Default())
-	e := one()
-	e.Sightings = append(e.Sightings, sighting(strong(2, "bank"), hashing.Phone, hashing.IMEI))
-	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { s.Evaluate(e, now) }), 4.0)
+	none, two := one(), one()
+	none.Sightings[0].Signal.Confidence = 0
+	two.Sightings = append(two.Sightings, sighting(strong(2, "bank"), hashing.Phone, hashing.IMEI))
+	two.Own = abuse.Own{Reports: 3, First: now.AddDate(0, 0, -9)}
+	large := one()
+	for n := range 30 {
+		large.Sightings = append(large.Sightings, sighting(strong(3+n, "bank"), hashing.Phone, hashing.IMEI))
+	}
+	for name, e := range map[string]abuse.Evidence{"one": one(), "none": none, "two": two, "large": large, "empty": {Account: "a"}} {
+		got := s.Decide(e, now)
+		require.Equal(t, name == "none" || name == "empty", got.Action == abuse.None, name)
+		allocs := testing.AllocsPerRun(1000, func() { s.Decide(e, now) })
+		require.LessOrEqual(t, allocs, 4.0, name)
+		t.Log(name, len(got.Signals), "signals:", allocs, "allocations")
+	}
 }
 
 // A thousand rules cost at most five times what fifty do.
@@ -31,7 +44,7 @@ func TestManyRulesCostLittle(t *testing.T) {
 		for range 7 { // the least is what it takes when nobody else wants the processor
 			start := time.Now()
 			for _, e := range all {
-				s.Evaluate(e, now)
+				s.Decide(e, now)
 			}
 			best = min(best, time.Since(start))
 		}

@@ -193,7 +193,7 @@ func TestHoursInUTC(t *testing.T) {
 	for _, when := range []string{"now.getHours() == 12", "now.getHours('UTC') == 12 && now.getDayOfWeek() == 1", "signal.age.getHours() > 0", "true && [10, 12].exists(h, now.getHours() == h)"} {
 		s, err := policy.Parse("sound.yaml", []byte(strings.Replace(sound, "signal.confidence >= 80 && match.phone", when, 1)))
 		require.NoError(t, err, when)
-		require.Equal(t, "hard", s.Evaluate(one(), now.In(time.FixedZone("", 3600))).Rule, when)
+		require.Equal(t, "hard", s.Decide(one(), now.In(time.FixedZone("", 3600))).Rule, when)
 	}
 }
 

@@ -3,9 +3,10 @@
 // themselves.
 //
 // Most callers need two names. [Load] reads rules files, all of them or none, and
-// gives a [Set]; [Set.Decide] has the signature of [abuse.Decide] under a policy
-// and comes to a decision with its reason and explanation. [Default] has the
-// shipped rules, which decide as [abuse.DefaultPolicy] does.
+// gives a [Set]; [Set.Decide] comes to a decision, which is whole but for its texts.
+// [Set.Explain] gives the same decision with its reason and explanation, as
+// [abuse.Decide] does, at once or when somebody asks. [Default] has the shipped
+// rules, which decide as [abuse.DefaultPolicy] does.
 //
 // The rules say which step follows from which signal, and nothing else. What the
 // guards of package abuse leave to a signal bounds every rule; a step ends when
@@ -20,9 +21,9 @@
 //	        |                             v
 //	        +---- Set ---> rules, harshest first: the first that a signal meets
 //	                                      |
-//	                 +--------------------+--------------+
-//	                 v                                   v
-//	   Evaluate: Outcome, in a microsecond    Decide: Decision, explained
+//	               +----------------------+--------------+
+//	               v                                     v
+//	   Decide: Decision, in two microseconds    Explain: abuse.Decision, with the same id
 //
 // # Files
 //
@@ -145,9 +146,10 @@
 //
 // # Speed
 //
-// [Set.Evaluate] is what the bar of 300,000 evidences a second on one core, at
+// [Set.Decide] is what the bar of 300,000 evidences a second on one core, at
 // most 4 allocations each, is about. Rules are indexed by category, step and the
 // bounds that they put to numbers, so that a thousand cost little more than fifty.
-// [Set.Decide] makes every text of the explanation as well and takes some ten
-// times as long.
+// [Set.Explain] makes every text of the explanation as well and takes some ten
+// times as long. Both are pure functions: who keeps the evidence and the instant of
+// a decision need not keep its explanation.
 package policy

@@ -45,7 +45,7 @@ rules:
 	}
 	e := one() // a signal with 14 reports
 	e.Own = abuse.Own{Reports: 2}
-	d := rules.Decide(e, now)
+	d := rules.Explain(e, now)
 	fmt.Println(d.Reason)
 	fmt.Println(rules.Reason(d, "fr-CA"))
 	for _, l := range d.Explanation.Rules[0].Leaves {
@@ -84,10 +84,20 @@ rules:
 	// policy: rules.yaml:10:16: in the condition: undeclared reference to 'signal.report' (did you mean 'signal.reports'?)
 }
 
-// Where only the step is asked for, Evaluate is the faster way to it.
-func ExampleSet_Evaluate() {
-	o := policy.Default().Evaluate(one(), now)
-	fmt.Println(o.Action, o.Rule, o.Until.Sub(now), o.Mode)
+// A service decides at once, keeps the decision beside the evidence, and explains
+// it when somebody asks, under the same id.
+func ExampleSet_Decide() {
+	rules := policy.Default()
+	d := rules.Decide(one(), now)
+	fmt.Println(d.Action, "by", d.Rule, "version", d.Version, "for", d.Until.Sub(d.At), "in the", d.Mode)
+	fmt.Println("carried by", d.Signals)
+
+	explained := rules.Explain(one(), d.At)
+	fmt.Println(explained.ID == d.ID)
+	fmt.Println(explained.Reason)
 	// Output:
-	// suspend suspend_confirmed 168h0m0s background
+	// suspend by suspend_confirmed version 1 for 168h0m0s in the background
+	// carried by [019a0000-0000-7000-8000-000000000001]
+	// true
+	// Would be suspended for 7 days because messenger confirmed phishing (confidence 85, severity high, 14 reports) about the phone number that this account has held since before the reports.
 }

@@ -1,49 +1,20 @@
 package policy_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/hueandcry/hueandcry/abuse"
-	"github.com/hueandcry/hueandcry/hashing"
+	"github.com/hueandcry/hueandcry/abuse/abusetest"
 )
 
+// The evidence of abusetest, by the short names that these tests have for it.
 var (
-	now      = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	observed = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
-	long     = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+	now            = abusetest.Now
+	strong         = abusetest.Strong
+	sighting       = abusetest.Sighting
+	good           = abusetest.Good
+	randomEvidence = abusetest.Evidence
 )
-
-// id makes a UUID of version 7 with a number in it.
-func id(n int) uuid.UUID {
-	return uuid.MustParse(fmt.Sprintf("019a0000-0000-7000-8000-%012x", n))
-}
-
-// strong is a signal that suspends under the default policy if nothing speaks
-// against it.
-func strong(n int, origin string) abuse.Signal {
-	return abuse.Signal{
-		ID: id(n), Origin: origin, Category: abuse.Phishing, Class: abuse.Confirmed, Confidence: 85,
-		Severity: abuse.High, Review: abuse.ReviewAutomatic, Reports: 14, FirstObserved: observed, LastObserved: observed,
-		ValidUntil: observed.AddDate(0, 0, 90), Permitted: abuse.PermitDirect, ActionTaken: abuse.Suspend, Revision: 1,
-	}
-}
-
-func sighting(s abuse.Signal, kinds ...hashing.Kind) abuse.Sighting {
-	from := s.Origin
-	if len(s.Path) > 0 {
-		from = s.Path[len(s.Path)-1]
-	}
-	return abuse.Sighting{From: from, Signal: s, Kinds: kinds}
-}
-
-func good(kind hashing.Kind) abuse.Holding {
-	return abuse.Holding{Kind: kind, Since: long, Verified: abuse.Yes, Accounts: 1}
-}
 
 // random gives a generator and prints its seed, so that a failure can be had again.
 func random(t testing.TB) *rand.Rand {
@@ -53,106 +24,3 @@ func random(t testing.TB) *rand.Rand {
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
-
-// randomSignal makes a valid signal: a strong one with a few things changed, or
-// one in which everything varies, near the thresholds.
-func randomSignal(r *rand.Rand, n int) abuse.Signal {
-	services := []string{"messenger", "bank", "market", "mail", "social"}
-	if r.IntN(4) > 0 {
-		services = services[:4]
-	}
-	r.Shuffle(len(services), func(i, j int) { services[i], services[j] = services[j], services[i] })
-	s := strong(n, services[0])
-	one := pick(r, 1, 10)
-	change := func(f func()) {
-		if r.IntN(one) == 0 {
-			f()
-		}
-	}
-	change(func() {
-		s.Category = pick(r, abuse.Spam, abuse.Harassment, abuse.AccountTakeover, abuse.Other, abuse.Category(1+r.IntN(15)))
-	})
-	change(func() { s.Class = pick(r, abuse.Confirmed, abuse.Predictive) })
-	change(func() { s.Confidence = pick(r, 0, 29, 30, 49, 50, 59, 60, 69, 70, 79, 80) })
-	s.Confidence += pick(r, 0, 4, 5, 10)
-	change(func() { s.Severity = abuse.Severity(1 + r.IntN(4)) })
-	change(func() { s.Review = abuse.Review(1 + r.IntN(3)) })
-	change(func() { s.Reports = pick[uint32](r, 0, 1, 2, 3, 4, 5, 50) })
-	change(func() { s.Permitted = abuse.Permission(1 + r.IntN(5)) })
-	change(func() { s.ActionTaken = abuse.Action(1 + r.IntN(6)) })
-	change(func() { s.Revision = uint64(r.IntN(3)) })
-	change(func() { s.Path = append(s.Path, services[1:1+pick(r, 0, 1, 2)]...) })
-	change(func() { s.Cause = id(1<<20 + r.IntN(2)) })
-	change(func() {
-		s.LastObserved = pick(r, observed, observed.AddDate(0, -1, 0), now.Add(4*time.Minute), now.Add(6*time.Minute), time.Time{})
-		s.FirstObserved = s.LastObserved
-		if !s.LastObserved.IsZero() {
-			s.FirstObserved = s.LastObserved.AddDate(0, 0, -pick(r, 0, 10))
-		}
-	})
-	change(func() {
-		s.ValidUntil = pick(r, now.Add(-time.Hour), now, now.Add(time.Second), now.AddDate(0, 0, 3), now.AddDate(0, 6, 0))
-	})
-	if !s.ValidUntil.After(s.LastObserved) {
-		s.ValidUntil = s.LastObserved.Add(time.Second)
-	}
-	return s
-}
-
-func randomEvidence(r *rand.Rand, signals int) abuse.Evidence {
-	e := abuse.Evidence{Account: fmt.Sprint("a-", r.IntN(100))}
-	for n := range signals {
-		kinds := pick(r, []hashing.Kind{hashing.Phone}, []hashing.Kind{hashing.Phone, hashing.IMEI},
-			[]hashing.Kind{hashing.IMEI}, []hashing.Kind{hashing.IMEI, hashing.InstallID}, []hashing.Kind{hashing.Phone, hashing.InstallID})
-		e.Sightings = append(e.Sightings, sighting(randomSignal(r, n+1), kinds...))
-	}
-	for _, k := range []hashing.Kind{hashing.Phone, hashing.IMEI, hashing.InstallID} {
-		if r.IntN(2) == 0 {
-			e.Holdings = append(e.Holdings, good(k))
-			continue
-		}
-		for range pick(r, 0, 1, 1, 1, 1, 1, 2) {
-			e.Holdings = append(e.Holdings, randomHolding(r, k))
-		}
-	}
-	if r.IntN(20) == 0 {
-		e.Holdings = append(e.Holdings, abuse.Holding{})
-	}
-	r.Shuffle(len(e.Holdings), func(i, j int) { e.Holdings[i], e.Holdings[j] = e.Holdings[j], e.Holdings[i] })
-	for i := range e.Sightings {
-		if r.IntN(3) > 0 {
-			e.Sightings[i].Places = randomPlaces(r, e.Sightings[i].Kinds, e.Holdings)
-		}
-	}
-	return e
-}
-
-func randomHolding(r *rand.Rand, k hashing.Kind) abuse.Holding {
-	return abuse.Holding{Kind: k,
-		Since: pick(r, long, long, long, time.Time{}, observed, observed.Add(-time.Second), observed.Add(time.Second),
-			observed.AddDate(0, 0, -5), observed.AddDate(0, 0, 1)),
-		Verified: pick(r, abuse.Yes, abuse.Yes, abuse.Yes, abuse.No, abuse.Unknown),
-		Accounts: pick(r, 1, 1, 1, 3, 4, 5, 6, 0)}
-}
-
-// randomPlaces gives places that hold the kinds, or seldom other ones.
-func randomPlaces(r *rand.Rand, kinds []hashing.Kind, holdings []abuse.Holding) (places []int) {
-	for n, k := range kinds {
-		some := false
-		for p, h := range holdings {
-			if h.Kind == k && (!some || r.IntN(2) == 0) {
-				places, some = append(places, p), true
-			}
-		}
-		if !some {
-			places = append(places, len(holdings)+n)
-		}
-	}
-	if r.IntN(15) == 0 {
-		places[0] = r.IntN(len(holdings) + 2)
-	}
-	if r.IntN(15) == 0 {
-		places = append(places, r.IntN(len(holdings)+2))
-	}
-	return places
-}

@@ -61,8 +61,8 @@ func TestFactsOfTheirOwn(t *testing.T) {
 		for origin, rule0 := range map[string]string{"messenger": "none", "bank": "r"} {
 			s, err := parse(t, rule("r", "live", "label", c+" && signal.origin == '"+origin+"'", "")).With(policy.Options{Strength: sure, StrengthName: "t"})
 			require.NoError(t, err)
-			require.Equal(t, rule0, s.Evaluate(e, now).Rule)
 			require.Equal(t, rule0, s.Decide(e, now).Rule)
+			require.Equal(t, rule0, s.Explain(e, now).Rule)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -289,12 +290,20 @@ func (n *node) leaves(to []*node) []*node {
 	return append(to, n)
 }
 
-// factText is a value for a person.
-func (f *facts) factText(v fact) string {
+// write writes a variable and its value for a person.
+func (f *facts) write(b *strings.Builder, v fact) {
+	b.WriteString(variables[v].name)
 	if !f.has(v) {
-		return variables[v].name + " unknown"
+		b.WriteString(" unknown")
+		return
 	}
-	return variables[v].name + " = " + textOf(f.value(v))
+	b.WriteString(" = ")
+	if variables[v].is == typeInt { // as textOf has it
+		var room [20]byte
+		b.Write(strconv.AppendInt(room[:0], f.num[v], 10))
+		return
+	}
+	b.WriteString(textOf(f.value(v)))
 }
 
 // durationText writes whole days as rules files do, as in "90d".

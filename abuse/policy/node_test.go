@@ -166,7 +166,9 @@ func TestEvaluatorsAgree(t *testing.T) {
 func describe(f *facts, uses uint64) (list []string) {
 	for v := range fact(factCount) {
 		if uses>>v&1 != 0 {
-			list = append(list, f.factText(v))
+			var b strings.Builder
+			f.write(&b, v)
+			list = append(list, b.String())
 		}
 	}
 	return list

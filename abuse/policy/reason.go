@@ -60,6 +60,9 @@ func (s *Set) Reason(d abuse.Decision, languages ...string) string {
 }
 
 func (r *rule) reason(d *abuse.Decision, sentence string, languages []string) string {
+	if len(languages) == 0 {
+		return r.reasons[0].fill(r, d, sentence)
+	}
 	var wanted, have []language.Tag
 	for _, l := range languages {
 		if tag, err := language.Parse(l); err == nil {

@@ -296,7 +296,8 @@ type Options struct {
 	// Nil: as before.
 	Discount map[string]float64
 	// Strength says how sure it is that a signal is about the account, 0 to 1, for
-	// match.strength; false, or what is beyond: unknown. It must be pure. Nil: as
+	// match.strength; false, or what is beyond: unknown. It must be pure, and keep
+	// nothing of what it is given, whose room serves the next decision. Nil: as
 	// before, and unknown at first. StrengthName stands for it in the set's hash, so
 	// another function must have another name.
 	Strength     func(*abuse.Evidence, *abuse.Weighed, time.Time) (float64, bool)

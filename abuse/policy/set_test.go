@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,26 +39,91 @@ func one() abuse.Evidence {
 	return e
 }
 
-// The short cuts of Evaluate, with many rules of all kinds, come to what trying
+// agree says whether a decision is what is explained, in all that it has.
+func agree(t testing.TB, want abuse.Decision, got policy.Decision) {
+	version := 0
+	if n := len(want.Explanation.Rules); want.Rule != "none" {
+		version = want.Explanation.Rules[n-1].Version
+	}
+	require.Equal(t, policy.Decision{ID: want.ID, Account: want.Account, Action: want.Action, Scope: want.Scope, Until: want.Until,
+		Mode: want.Mode, At: want.At, Rule: want.Rule, Version: version, PolicyHash: want.PolicyHash, Matched: want.Matched,
+		Signals: want.Signals}, got, "%s", want.Text())
+}
+
+// The short cuts of Decide, with many rules of all kinds, come to what trying
 // them one by one does.
-func TestEvaluateIsDecide(t *testing.T) {
+func TestDecideIsExplain(t *testing.T) {
 	r := random(t)
 	n := 3000
 	if testing.Short() {
 		n = 300
 	}
-	for _, rules := range []int{1, 50, 300} {
+	acted, several := 0, 0
+	for _, rules := range []int{1, 50, 300, 1000} {
 		s := many(t, rules)
-		acted := 0
-		for range n {
+		for range n / max(1, rules/100) {
 			e := randomEvidence(r, pick(r, 0, 1, 2, 4))
-			want, got := s.Decide(e, now), s.Evaluate(e, now)
-			require.Equal(t, [...]any{want.Action, want.Rule, want.Scope, want.Until, want.Mode}, [...]any{got.Action, got.Rule, got.Scope, got.Until, got.Mode})
+			if r.IntN(4) == 0 {
+				e.Own, e.Unreadable = abuse.Own{Reports: r.IntN(9), Days: r.IntN(9), First: now.AddDate(0, 0, -r.IntN(9))}, r.IntN(3)
+			}
+			want, got := s.Explain(e, now), s.Decide(e, now)
+			agree(t, want, got)
 			if got.Version > 0 {
 				acted++
+				if len(got.Signals) > 1 {
+					several++
+				}
 			}
 		}
-		t.Log(rules, "rules:", acted, "of", n)
+	}
+	t.Log(acted, "acted,", several, "by several signals")
+	require.Positive(t, acted)
+	require.Positive(t, several)
+}
+
+// The room that decisions share keeps nothing of one for the next: not of a large
+// one, and none can be changed by deciding another.
+func TestRoom(t *testing.T) {
+	r := random(t)
+	s := many(t, 50)
+	type pair struct {
+		want abuse.Decision
+		got  policy.Decision
+	}
+	var all []pair
+	for range 300 {
+		e := randomEvidence(r, pick(r, 0, 1, 2, 30, 300))
+		e.Account = strings.Repeat("a", r.IntN(3000))
+		all = append(all, pair{s.Explain(e, now), s.Decide(e, now)})
+	}
+	for _, p := range all {
+		agree(t, p.want, p.got)
+	}
+}
+
+// In JSON too a decision has the names of the explained one.
+func TestDecisionJSON(t *testing.T) {
+	r := random(t)
+	s := social(t, policy.Default())
+	for range 100 {
+		e := randomEvidence(r, r.IntN(4))
+		fields := func(d any) (m map[string]any) {
+			data, err := json.Marshal(d)
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(data, &m))
+			return m
+		}
+		want, got := fields(s.Explain(e, now)), s.Decide(e, now)
+		for name, v := range fields(got) {
+			if name != "version" {
+				require.Equal(t, want[name], v, name)
+			}
+		}
+		data, err := json.Marshal(got)
+		require.NoError(t, err)
+		var back policy.Decision
+		require.NoError(t, json.Unmarshal(data, &back))
+		require.Equal(t, got, back)
 	}
 }
 
@@ -66,7 +132,7 @@ func TestEvaluateIsDecide(t *testing.T) {
 func TestStatus(t *testing.T) {
 	s := parse(t, rule("draft", "draft", "suspend", "true", "")+rule("old", "archived", "suspend", "true", "")+
 		rule("quiet", "background", "suspend", "true", "")+rule("loud", "live", "label", "true", ""))
-	d := s.Decide(one(), now)
+	d := s.Explain(one(), now)
 	require.Equal(t, "loud", d.Rule)
 	require.Len(t, d.Explanation.Rules, 1)
 	require.Equal(t, 3, d.Explanation.Rules[0].Version)
@@ -74,8 +140,7 @@ func TestStatus(t *testing.T) {
 	require.Equal(t, "quiet", d.Explanation.Background[0].Rule)
 	require.Equal(t, abuse.Yes, d.Explanation.Background[0].Met)
 	require.Contains(t, d.Text(), "background rule quiet version 3 (suspend): yes")
-	require.Equal(t, policy.Outcome{Action: abuse.Label, Scope: abuse.ScopeAccount, Rule: "loud", Version: 3,
-		Until: now.AddDate(0, 0, 7), Mode: abuse.Live}, s.Evaluate(one(), now))
+	agree(t, d, s.Decide(one(), now))
 }
 
 // A rule acts until it expires, and one that it supersedes from then on.
@@ -87,20 +152,20 @@ func TestExpiryAndSupersedes(t *testing.T) {
 		at   time.Time
 		rule string
 	}{{now, "new"}, {end.Add(-time.Second), "new"}, {end, "old"}} {
-		require.Equal(t, c.rule, s.Evaluate(one(), c.at).Rule)
 		require.Equal(t, c.rule, s.Decide(one(), c.at).Rule)
+		agree(t, s.Explain(one(), c.at), s.Decide(one(), c.at.In(time.FixedZone("", 3600))))
 	}
 	info, ok := s.Rule("old")
 	require.True(t, ok)
 	require.True(t, info.Superseded)
 	// A rule that never ends.
 	s = parse(t, rule("old", "live", "limit", "true", "")+rule("new", "live", "label", "true", ", supersedes: [old]"))
-	require.Equal(t, "new", s.Evaluate(one(), now).Rule)
 	require.Equal(t, "new", s.Decide(one(), now).Rule)
+	require.Equal(t, "new", s.Explain(one(), now).Rule)
 	// One that does not act itself supersedes nothing.
 	s = parse(t, rule("old", "live", "limit", "true", "")+rule("new", "background", "label", "true", ", supersedes: [old]"))
+	require.Equal(t, "old", s.Explain(one(), now).Rule)
 	require.Equal(t, "old", s.Decide(one(), now).Rule)
-	require.Equal(t, "old", s.Evaluate(one(), now).Rule)
 }
 
 // What is unknown meets no condition and no negation of it, and the decision says
@@ -111,21 +176,21 @@ func TestUnknown(t *testing.T) {
 		s := parse(t, rule("r", "live", "label", when, ""))
 		e := one()
 		e.Sightings[0].Signal.Reports = 0
-		d := s.Decide(e, now)
+		d := s.Explain(e, now)
 		require.Equal(t, abuse.None, d.Action, when)
-		require.Equal(t, abuse.None, s.Evaluate(e, now).Action, when)
+		require.Equal(t, abuse.None, s.Decide(e, now).Action, when)
 		require.Equal(t, abuse.Unknown, d.Explanation.Rules[0].Met, when)
 		require.Contains(t, d.Explanation.Rules[0].Missing, "signal.reports", when)
 		require.Contains(t, d.Text(), "missing: signal.reports", when)
 	}
 	for _, when := range []string{"own.reports >= 2 || signal.reports >= 2", "own.reports >= 2 || true",
 		"signal.reports + (own.known ? own.reports : 0) >= 14"} {
-		require.Equal(t, "r", parse(t, rule("r", "live", "label", when, "")).Evaluate(one(), now).Rule, when)
+		require.Equal(t, "r", parse(t, rule("r", "live", "label", when, "")).Decide(one(), now).Rule, when)
 	}
 	e := one()
 	e.Own = abuse.Own{Reports: 6, Days: 2, First: now.AddDate(0, 0, -9), Last: now.AddDate(0, 0, -3)}
 	for _, when := range []string{"signal.reports + (own.known ? own.reports : 0) >= 20", "own.days == 2", "own.age == duration('216h')", "own.quiet == duration('72h')"} {
-		require.Equal(t, "r", parse(t, rule("r", "live", "label", when, "")).Evaluate(e, now).Rule, when)
+		require.Equal(t, "r", parse(t, rule("r", "live", "label", when, "")).Decide(e, now).Rule, when)
 	}
 }
 
@@ -133,12 +198,12 @@ func TestUnknown(t *testing.T) {
 func TestMissing(t *testing.T) {
 	e := one()
 	e.Sightings[0].Signal.Reports = 0
-	d := parse(t, rule("r", "live", "label", "signal.reports >= 2 && signal.hops > 0", "")).Decide(e, now)
+	d := parse(t, rule("r", "live", "label", "signal.reports >= 2 && signal.hops > 0", "")).Explain(e, now)
 	require.Equal(t, abuse.No, d.Explanation.Rules[0].Met)
 	require.Empty(t, d.Explanation.Rules[0].Missing)
 	// A comment in a block hides nothing but itself.
 	s := parse(t, "- id: r\n  version: 1\n  status: live\n  action: label\n  for: 1h\n  when: |\n    signal.confirmed // as it is\n    && signal.hops > 0\n")
-	require.Equal(t, "none", s.Evaluate(one(), now).Rule)
+	require.Equal(t, "none", s.Decide(one(), now).Rule)
 }
 
 // Where a rule is met without corroboration as well, it does not lean on it: the
@@ -151,9 +216,9 @@ func TestLeaning(t *testing.T) {
 	for when, carried := range map[string]int{"match.corroborated && signal.origin == 'messenger'": 2,
 		"(match.corroborated || signal.reports >= 3) && signal.origin == 'messenger'": 1} {
 		s := parse(t, rule("r", "live", "suspend", when, ""))
-		d, o := s.Decide(e, now), s.Evaluate(e, now)
+		d, o := s.Explain(e, now), s.Decide(e, now)
 		require.Len(t, d.Signals, carried, when)
-		require.Equal(t, d.Until, o.Until)
+		agree(t, d, o)
 		require.Equal(t, carried == 2, d.Until.Equal(second.ValidUntil), when)
 		require.Equal(t, carried == 2, strings.Contains(d.Reason, "independently"), d.Reason)
 	}
@@ -175,7 +240,7 @@ func TestExplanation(t *testing.T) {
 	a, b := social(t, policy.Default()), social(t, other)
 	for range 300 {
 		e := randomEvidence(r, 1+r.IntN(3))
-		x, y := a.Decide(e, now), b.Decide(e, now)
+		x, y := a.Explain(e, now), b.Explain(e, now)
 		require.Equal(t, x.Text(), y.Text())
 		first, err := json.Marshal(x)
 		require.NoError(t, err)
@@ -187,7 +252,7 @@ func TestExplanation(t *testing.T) {
 		require.Equal(t, x.Explanation.Rules, back.Explanation.Rules)
 		require.Equal(t, a.Hash(), x.PolicyHash)
 	}
-	text := a.Decide(one(), now).Text()
+	text := a.Explain(one(), now).Text()
 	for _, says := range []string{"signal.confidence >= 80 (signal.confidence = 85): yes", "rule suspend_confirmed version 1 (suspend): yes",
 		"origin messenger", "signal.reviewed (signal.reviewed = false): no", "of policy " + a.Hash().String()[:16]} {
 		require.Contains(t, text, says)
@@ -197,7 +262,7 @@ func TestExplanation(t *testing.T) {
 // A reason is in the language that is asked for, else in the rule's first.
 func TestReasons(t *testing.T) {
 	s := social(t, policy.Default())
-	d := s.Decide(one(), now)
+	d := s.Explain(one(), now)
 	require.Equal(t, abuse.Decide(one(), abuse.DefaultPolicy("social", abuse.Live), now).Reason, d.Reason)
 	require.Equal(t, d.Reason, s.Reason(d, "fr"))
 	require.Equal(t, d.Reason, s.Reason(d, "not a tag"))
@@ -205,7 +270,7 @@ func TestReasons(t *testing.T) {
 	require.Equal(t, german, s.Reason(d, "fr", "de-AT"))
 	s, err := s.With(policy.Options{Languages: []string{"de"}})
 	require.NoError(t, err)
-	require.Equal(t, german, s.Decide(one(), now).Reason)
+	require.Equal(t, german, s.Explain(one(), now).Reason)
 }
 
 // Options change what they name, and the hash with it.
@@ -220,20 +285,20 @@ func TestWith(t *testing.T) {
 		hashes[x.Hash()] = true
 		return x
 	}
-	require.Equal(t, "sure", s.Evaluate(one(), now).Rule)
+	require.Equal(t, "sure", s.Decide(one(), now).Rule)
 	half := with(policy.Options{Discount: map[string]float64{"messenger": 0.5}})
-	require.Equal(t, "half", half.Evaluate(one(), now).Rule)
 	require.Equal(t, "half", half.Decide(one(), now).Rule)
-	require.Equal(t, "sure", with(policy.Options{Discount: map[string]float64{"bank": 0.5}}).Evaluate(one(), now).Rule)
+	require.Equal(t, "half", half.Explain(one(), now).Rule)
+	require.Equal(t, "sure", with(policy.Options{Discount: map[string]float64{"bank": 0.5}}).Decide(one(), now).Rule)
 	s = half
 	strength := func(_ *abuse.Evidence, w *abuse.Weighed, _ time.Time) (float64, bool) {
 		return 0.95, w.Phone == abuse.Yes
 	}
 	near := with(policy.Options{Strength: strength, StrengthName: "test/1"})
-	require.Equal(t, "near", near.Evaluate(one(), now).Rule)
 	require.Equal(t, "near", near.Decide(one(), now).Rule)
-	require.Equal(t, abuse.Background, with(policy.Options{Mode: abuse.Background}).Decide(one(), now).Mode)
-	require.Equal(t, "none", with(policy.Options{Self: "messenger"}).Decide(one(), now).Rule)
+	require.Equal(t, "near", near.Explain(one(), now).Rule)
+	require.Equal(t, abuse.Background, with(policy.Options{Mode: abuse.Background}).Explain(one(), now).Mode)
+	require.Equal(t, "none", with(policy.Options{Self: "messenger"}).Explain(one(), now).Rule)
 	for _, o := range []policy.Options{{Self: "Not A Name"}, {Mode: 9}, {Discount: map[string]float64{"a": 1.1}}, {Strength: strength}} {
 		_, err := s.With(o)
 		var bad *abuse.Error
@@ -287,8 +352,8 @@ func TestManyGoroutines(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for _, e := range all {
-				if d, o := s.Decide(e, now), s.Evaluate(e, now); d.Rule != o.Rule || !d.Until.Equal(o.Until) {
-					t.Error("Evaluate and Decide differ")
+				if d, o := s.Explain(e, now), s.Decide(e, now); d.ID != o.ID || d.Rule != o.Rule || !d.Until.Equal(o.Until) || !slices.Equal(d.Signals, o.Signals) {
+					t.Error("Decide and Explain differ")
 				}
 			}
 		})

@@ -111,7 +111,7 @@ func play(ctx context.Context, h *history, rules *policy.Set) (*player, error) {
 	}
 	var err error
 	p.desk, err = cases.New(cases.Config{
-		Decide: rules.Decide, Store: p.store, Clock: func() time.Time { return p.now },
+		Decide: rules.Explain, Store: p.store, Clock: func() time.Time { return p.now },
 		Limits:   cases.Limits{PartnerShare: partnerShare, PartnerDay: partnerDay},
 		Accounts: func() int64 { return accounts },
 		RuleCap: func(id string) int64 {
@@ -354,7 +354,7 @@ func (p *player) prevent(e *abuse.Evidence, d *abuse.Decision) {
 	}
 	for i := range d.Explanation.Signals {
 		for _, f := range d.Explanation.Signals[i].Findings {
-			if g := f.Guard.String(); !slices.Contains(names, g) && p.rules.Evaluate(lift(*e, f.Guard), p.now).Action > proposed {
+			if g := f.Guard.String(); !slices.Contains(names, g) && p.rules.Decide(lift(*e, f.Guard), p.now).Action > proposed {
 				names = append(names, g)
 			}
 		}

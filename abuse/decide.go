@@ -86,9 +86,8 @@ func (t *trial) run(p *Policy) *Rule {
 	t.room = make([]LeafValue, 0, leaves)
 	t.outcomes = make([]RuleOutcome, 0, len(p.Rules))
 	for i := range p.Rules {
-		outcome := t.try(i, &p.Rules[i])
-		t.outcomes = append(t.outcomes, outcome)
-		if outcome.Met == Yes {
+		t.outcomes = append(t.outcomes, RuleOutcome{})
+		if t.try(i, &p.Rules[i], &t.outcomes[i]) == Yes {
 			return &p.Rules[i]
 		}
 	}
@@ -100,14 +99,14 @@ func (t *trial) background() {
 	if len(t.weighed) == 0 || len(t.book.Background) == 0 {
 		return
 	}
-	t.silent = make([]RuleOutcome, 0, len(t.book.Background))
-	for i := range t.book.Background {
-		t.silent = append(t.silent, t.try(len(t.book.Policy.Rules)+i, &t.book.Background[i]))
+	t.silent = make([]RuleOutcome, len(t.book.Background))
+	for i := range t.silent {
+		t.try(len(t.book.Policy.Rules)+i, &t.book.Background[i], &t.silent[i])
 	}
 }
 
-// try tries one rule on all signals. Those that meet it become the carriers.
-func (t *trial) try(i int, r *Rule) RuleOutcome {
+// try tries one rule on all signals, and tells the outcome. Those that meet it become the carriers.
+func (t *trial) try(i int, r *Rule, outcome *RuleOutcome) Truth {
 	asks := r.asks(LeafCorroborated)
 	if asks {
 		t.judge.corroborate(r, t.weighed)
@@ -129,14 +128,14 @@ func (t *trial) try(i int, r *Rule) RuleOutcome {
 		}
 	}
 	w := &t.weighed[best]
-	outcome := RuleOutcome{Rule: r.ID, Action: r.Action, Met: bestTruth, Signal: w.Signal.ID}
+	*outcome = RuleOutcome{Rule: r.ID, Action: r.Action, Met: bestTruth, Signal: w.Signal.ID}
 	if asks && w.corroborated == Yes {
 		outcome.By = t.weighed[w.by].Signal.ID
 	}
 	start := len(t.room)
-	t.room = t.book.leaves(i, r, w, t.room, &outcome)
+	t.room = t.book.leaves(i, r, w, t.room, outcome)
 	outcome.Leaves = t.room[start:len(t.room):len(t.room)]
-	return outcome
+	return bestTruth
 }
 
 // try says whether a signal meets the rule, and how many leaves it meets.

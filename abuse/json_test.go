@@ -99,7 +99,7 @@ func TestJSONIsPlain(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	failed := 0
-	for n := range 5000 {
+	for n := range 2000 {
 		var d abuse.Decision
 		fill(r, reflect.ValueOf(&d).Elem(), n%3 == 0)
 		want, wrong := plainJSON(d)

@@ -205,6 +205,9 @@ func (g *Weighing) DecisionID(account string, policy Digest) (id uuid.UUID) {
 	return id
 }
 
+// usualFindings is how many guards there is room for at once: most signals have fewer.
+const usualFindings = 4
+
 // gather copies the sightings into one order, each once, and leaves out what is
 // not in order (it is counted) and what a higher revision replaces.
 func (g *Weighing) gather(sightings []Sighting) {
@@ -214,6 +217,11 @@ func (g *Weighing) gather(sightings []Sighting) {
 	}
 	if cap(g.weighed) < len(sightings) {
 		g.weighed = make([]Weighed, 0, len(sightings))
+		findings := make([]Finding, usualFindings*len(sightings))
+		for i := range sightings {
+			g.weighed[:len(sightings)][i].Findings = findings[:0:usualFindings]
+			findings = findings[usualFindings:]
+		}
 	}
 	g.forms, g.kinds, g.places = g.forms[:0], g.kinds[:0], g.places[:0]
 	g.forms = slices.Grow(g.forms, 128*len(sightings))

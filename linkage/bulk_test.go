@@ -238,7 +238,7 @@ func bulkAttacks(victim linkage.Role) []attack {
 			attack{name: name + "nothing", kind: frameBulk, nth: nth, bend: edit(frameBulk, func([]byte) []byte { return nil }), want: linkage.ErrOrder},
 			attack{name: name + "oversized", kind: frameBulk, nth: nth, bend: oversized(frameBulk), want: linkage.ErrFrame},
 			attack{name: name + "another type", kind: frameBulk, nth: nth, bend: func(b []byte) []byte { return raw(frameBlinded, b) }, want: linkage.ErrOrder},
-			attack{name: name + "silence", kind: frameBulk, nth: nth, bend: silence, want: linkage.ErrTimeout, idle: quick},
+			attack{name: name + "silence", kind: frameBulk, nth: nth, bend: silence, want: linkage.ErrTimeout, idle: soon},
 		)
 	}
 	for nth := range 3 { // the fourth has no header
@@ -270,8 +270,8 @@ func bulkAttacks(victim linkage.Role) []attack {
 			attack{name: "a piece out of turn", kind: frameVector, bend: flip(frameVector, 7), want: linkage.ErrOrder},
 			attack{name: "a vector that is too long", kind: frameVector, bend: longer(frameVector), want: linkage.ErrFrame},
 			attack{name: "a vector that is too short", kind: frameVector, bend: shorter(frameVector), want: linkage.ErrFrame},
-			attack{name: "no vector", kind: frameVector, bend: silence, want: linkage.ErrTimeout, idle: quick},
-			attack{name: "not ready", kind: frameReady, bend: silence, want: linkage.ErrTimeout, idle: quick},
+			attack{name: "no vector", kind: frameVector, bend: silence, want: linkage.ErrTimeout, idle: soon},
+			attack{name: "not ready", kind: frameReady, bend: silence, want: linkage.ErrTimeout, idle: soon},
 			attack{name: "a chunk again instead of being ready", kind: frameReady, bend: func([]byte) []byte { return raw(frameBulk, make([]byte, 55)) }, want: linkage.ErrOrder},
 			attack{name: "ready with words", kind: frameReady, bend: longer(frameReady), want: linkage.ErrFrame},
 			attack{name: "a chunk again instead of the end", kind: frameDone, bend: func([]byte) []byte { return raw(frameBulk, make([]byte, 55)) }, want: linkage.ErrOrder},
@@ -293,8 +293,8 @@ func bulkAttacks(victim linkage.Role) []attack {
 		attack{name: "records before the chunks are done", kind: frameBulk, nth: 1, bend: func([]byte) []byte { return raw(frameRecords, make([]byte, recordBytes)) }, want: linkage.ErrOrder},
 		attack{name: "fewer records than announced", kind: frameRecords, bend: edit(frameRecords, func(b []byte) []byte { return b[:len(b)-recordBytes] }), want: linkage.ErrFrame},
 		attack{name: "records out of order", kind: frameRecords, bend: swap(frameRecords, 0, recordBytes, recordBytes), want: linkage.ErrRecord},
-		attack{name: "no records at all", kind: frameRecords, bend: silence, want: linkage.ErrTimeout, idle: quick},
-		attack{name: "silence at the end", kind: frameDone, bend: silence, want: linkage.ErrTimeout, idle: quick},
+		attack{name: "no records at all", kind: frameRecords, bend: silence, want: linkage.ErrTimeout, idle: soon},
+		attack{name: "silence at the end", kind: frameDone, bend: silence, want: linkage.ErrTimeout, idle: soon},
 	)
 }
 

@@ -85,13 +85,12 @@ func TestFigures(t *testing.T) {
 		for label, bytes := range map[string]int64{"0": 0, "64": 64, "256": 256, "1024": 1024} {
 			t.Run(protocol+"/"+label, func(t *testing.T) {
 				args := append([]string{"-json", "-protocol", protocol, "-label", label}, small...)
-				measured := label == "0" // the unit, which takes longer than the session
+				var change func(*options)
+				if label != "0" { // or the unit is measured, which takes longer than the session
+					change = func(o *options) { o.unit = func() time.Duration { return 11 * time.Millisecond } }
+				}
 				start := time.Now()
-				out := altered(t, func(o *options) {
-					if !measured {
-						o.unit = func() time.Duration { return 20 * time.Millisecond }
-					}
-				}, args...)
+				out := altered(t, change, args...)
 				took := time.Since(start).Seconds()
 				assert.Equal(t, exitOK, out.code)
 				assert.Empty(t, out.stderr)

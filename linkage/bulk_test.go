@@ -86,30 +86,39 @@ func requireAccounts(t testing.TB, want []string, o outcome) {
 	require.True(t, slices.Equal(append([]string{}, want...), got), "%d accounts expected, %d matched", len(want), len(got))
 }
 
-// Every number of accounts from 0 to 300, and numbers up to 2^18 on either side, with
-// identifiers given twice, with none in common, with all.
+// Every number of accounts from 0 to 60 and every seventh to 300, and numbers up to 2^16 on either
+// side, with identifiers given twice, with none in common, with all. HUEANDCRY_FULL takes every
+// number to 300, and more of them up to 2^18.
 func TestBulkEqualsThePlainIntersection(t *testing.T) {
 	p := linkagetest.NewParties(inBulk)
-	most, sizes := 300, 40
-	if testing.Short() {
-		most, sizes = 20, 4
+	each, most, sizes, bits := 60, 300, 12, 16
+	switch {
+	case full():
+		each, sizes, bits = 300, 40, 18
+	case testing.Short():
+		each, most, sizes, bits = 20, 20, 4, 18
 	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
 	var all [][3]int
 	check := func(accounts, flagged, common int) { all = append(all, [3]int{accounts, flagged, common}) }
 	for n := 0; n <= most; n++ {
-		check(n, n, []int{0, n, n / 2}[n%3])
+		if n <= each || n%7 == 0 {
+			check(n, n, []int{0, n, n / 2}[n%3])
+		}
 	}
-	size := func() int { return int(math.Exp2(18 * rand.Float64())) }
+	size := func() int { return int(math.Exp2(float64(bits) * r.Float64())) }
 	for i := range sizes {
 		accounts, flagged := size(), size()
 		switch i {
 		case 0:
-			accounts = 1 << 18
+			accounts = 1 << bits
 		case 1:
-			flagged = 1 << 18
+			flagged = 1 << bits
 		}
 		both := min(accounts, flagged)
-		check(accounts, flagged, []int{0, both, rand.IntN(both + 1)}[i%3])
+		check(accounts, flagged, []int{0, both, r.IntN(both + 1)}[i%3])
 	}
 	// Several at a time: a small session is mostly two parties that wait for each other.
 	for group := range 4 {
@@ -229,7 +238,7 @@ func bulkAttacks(victim linkage.Role) []attack {
 			attack{name: name + "nothing", kind: frameBulk, nth: nth, bend: edit(frameBulk, func([]byte) []byte { return nil }), want: linkage.ErrOrder},
 			attack{name: name + "oversized", kind: frameBulk, nth: nth, bend: oversized(frameBulk), want: linkage.ErrFrame},
 			attack{name: name + "another type", kind: frameBulk, nth: nth, bend: func(b []byte) []byte { return raw(frameBlinded, b) }, want: linkage.ErrOrder},
-			attack{name: name + "silence", kind: frameBulk, nth: nth, bend: silence, want: linkage.ErrTimeout, idle: quick},
+			attack{name: name + "silence", kind: frameBulk, nth: nth, bend: silence, want: linkage.ErrTimeout, idle: soon},
 		)
 	}
 	for nth := range 3 { // the fourth has no header
@@ -261,8 +270,8 @@ func bulkAttacks(victim linkage.Role) []attack {
 			attack{name: "a piece out of turn", kind: frameVector, bend: flip(frameVector, 7), want: linkage.ErrOrder},
 			attack{name: "a vector that is too long", kind: frameVector, bend: longer(frameVector), want: linkage.ErrFrame},
 			attack{name: "a vector that is too short", kind: frameVector, bend: shorter(frameVector), want: linkage.ErrFrame},
-			attack{name: "no vector", kind: frameVector, bend: silence, want: linkage.ErrTimeout, idle: quick},
-			attack{name: "not ready", kind: frameReady, bend: silence, want: linkage.ErrTimeout, idle: quick},
+			attack{name: "no vector", kind: frameVector, bend: silence, want: linkage.ErrTimeout, idle: soon},
+			attack{name: "not ready", kind: frameReady, bend: silence, want: linkage.ErrTimeout, idle: soon},
 			attack{name: "a chunk again instead of being ready", kind: frameReady, bend: func([]byte) []byte { return raw(frameBulk, make([]byte, 55)) }, want: linkage.ErrOrder},
 			attack{name: "ready with words", kind: frameReady, bend: longer(frameReady), want: linkage.ErrFrame},
 			attack{name: "a chunk again instead of the end", kind: frameDone, bend: func([]byte) []byte { return raw(frameBulk, make([]byte, 55)) }, want: linkage.ErrOrder},
@@ -284,8 +293,8 @@ func bulkAttacks(victim linkage.Role) []attack {
 		attack{name: "records before the chunks are done", kind: frameBulk, nth: 1, bend: func([]byte) []byte { return raw(frameRecords, make([]byte, recordBytes)) }, want: linkage.ErrOrder},
 		attack{name: "fewer records than announced", kind: frameRecords, bend: edit(frameRecords, func(b []byte) []byte { return b[:len(b)-recordBytes] }), want: linkage.ErrFrame},
 		attack{name: "records out of order", kind: frameRecords, bend: swap(frameRecords, 0, recordBytes, recordBytes), want: linkage.ErrRecord},
-		attack{name: "no records at all", kind: frameRecords, bend: silence, want: linkage.ErrTimeout, idle: quick},
-		attack{name: "silence at the end", kind: frameDone, bend: silence, want: linkage.ErrTimeout, idle: quick},
+		attack{name: "no records at all", kind: frameRecords, bend: silence, want: linkage.ErrTimeout, idle: soon},
+		attack{name: "silence at the end", kind: frameDone, bend: silence, want: linkage.ErrTimeout, idle: soon},
 	)
 }
 

@@ -107,6 +107,9 @@ var (
 // beside what an honest chunk takes.
 const quick = 700 * time.Millisecond
 
+// soon is the same where a victim that lost patience too early is given more of it.
+const soon = 150 * time.Millisecond
+
 // helloAttacks are those that either side can make with its hello, which is at
 // the start of the frame.
 func helloAttacks(kind byte, size int) []attack {
@@ -114,7 +117,7 @@ func helloAttacks(kind byte, size int) []attack {
 		{name: "garbage", kind: kind, bend: garbage, want: linkage.ErrOrder},
 		{name: "garbage in a frame", kind: kind, bend: edit(kind, func(b []byte) []byte { return bytes.Repeat([]byte{7}, len(b)) }), want: linkage.ErrFrame},
 		{name: "an empty hello", kind: kind, bend: edit(kind, func([]byte) []byte { return nil }), want: linkage.ErrFrame},
-		{name: "silence", kind: kind, bend: silence, want: linkage.ErrTimeout, idle: quick},
+		{name: "silence", kind: kind, bend: silence, want: linkage.ErrTimeout, idle: soon},
 		{name: "an oversized frame", kind: kind, bend: oversized(kind), want: linkage.ErrFrame},
 		{name: "wrong version", kind: kind, bend: put(kind, 3, 1), want: linkage.ErrVersion},
 		{name: "the same role", kind: kind, bend: edit(kind, func(b []byte) []byte { b[4] ^= 3; return b }), want: linkage.ErrRole},
@@ -146,7 +149,7 @@ var hostileTransmitters = append(helloAttacks(frameWelcome, 0),
 	attack{name: "2^64-1 records", kind: frameAccept, bend: put(frameAccept, 0, 255, 255, 255, 255, 255, 255, 255, 255), want: linkage.ErrLimit},
 	attack{name: "fewer records than announced", kind: frameRecords, bend: edit(frameRecords, func(b []byte) []byte { return b[:len(b)-recordBytes] }), want: linkage.ErrFrame},
 	attack{name: "more records than announced", kind: frameRecords, bend: edit(frameRecords, func(b []byte) []byte { return append(b, b[:recordBytes]...) }), want: linkage.ErrFrame},
-	attack{name: "no records at all", kind: frameRecords, bend: silence, want: linkage.ErrTimeout, idle: quick},
+	attack{name: "no records at all", kind: frameRecords, bend: silence, want: linkage.ErrTimeout, idle: soon},
 	attack{name: "records out of order", kind: frameRecords, bend: swap(frameRecords, 0, recordBytes, recordBytes), want: linkage.ErrRecord},
 	attack{name: "a record twice", kind: frameRecords, bend: edit(frameRecords, func(b []byte) []byte { copy(b[recordBytes:], b[:recordBytes]); return b }), want: linkage.ErrRecord},
 	attack{name: "the next round before its turn", kind: frameRecords, bend: func([]byte) []byte { return raw(frameEvaluated, make([]byte, 100)) }, want: linkage.ErrOrder},
@@ -162,9 +165,9 @@ var hostileTransmitters = append(helloAttacks(frameWelcome, 0),
 	attack{name: "an answer too short", kind: frameEvaluated, bend: shorter(frameEvaluated), want: linkage.ErrFrame},
 	attack{name: "an oversized answer", kind: frameEvaluated, bend: oversized(frameEvaluated), want: linkage.ErrFrame},
 	attack{name: "a leave that speaks of our own caller", kind: frameEvaluated, bend: func([]byte) []byte { return raw(frameLeave, []byte{byte(linkage.ErrCanceled)}) }, want: linkage.ErrFrame},
-	attack{name: "silence in the middle", kind: frameEvaluated, nth: 1, bend: silence, want: linkage.ErrTimeout, idle: quick},
-	attack{name: "half an answer and silence", kind: frameEvaluated, nth: 1, bend: func(b []byte) []byte { return raw(frameEvaluated, b)[:200] }, want: linkage.ErrTimeout, idle: quick},
-	attack{name: "silence at the end", kind: frameDone, bend: silence, want: linkage.ErrTimeout, idle: quick},
+	attack{name: "silence in the middle", kind: frameEvaluated, nth: 1, bend: silence, want: linkage.ErrTimeout, idle: soon},
+	attack{name: "half an answer and silence", kind: frameEvaluated, nth: 1, bend: func(b []byte) []byte { return raw(frameEvaluated, b)[:200] }, want: linkage.ErrTimeout, idle: soon},
+	attack{name: "silence at the end", kind: frameDone, bend: silence, want: linkage.ErrTimeout, idle: soon},
 	attack{name: "an end with words", kind: frameDone, bend: longer(frameDone), want: linkage.ErrFrame},
 )
 
@@ -187,7 +190,7 @@ var hostileReceivers = append(helloAttacks(frameHello, 0),
 	attack{name: "a chunk of another number", kind: frameBlinded, bend: flip(frameBlinded, 3), want: linkage.ErrOrder},
 	attack{name: "a chunk of another kind", kind: frameBlinded, bend: flip(frameBlinded, 4), want: linkage.ErrOrder},
 	attack{name: "an oversized chunk", kind: frameBlinded, bend: oversized(frameBlinded), want: linkage.ErrFrame},
-	attack{name: "silence in the middle", kind: frameBlinded, nth: 1, bend: silence, want: linkage.ErrTimeout, idle: quick},
+	attack{name: "silence in the middle", kind: frameBlinded, nth: 1, bend: silence, want: linkage.ErrTimeout, idle: soon},
 	attack{name: "the end instead of a chunk", kind: frameBlinded, bend: func([]byte) []byte { return raw(frameDone, nil) }, want: linkage.ErrOrder},
 	attack{name: "one more chunk at the end", kind: frameDone, bend: func([]byte) []byte { return raw(frameBlinded, make([]byte, 37)) }, want: linkage.ErrOrder},
 	attack{name: "no end", kind: frameDone, bend: silence, want: linkage.ErrConn},
@@ -311,7 +314,7 @@ func hostilePeers(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.P
 				var o outcome
 				n, bent := 0, false
 				// On a busy machine a victim may lose patience before its peer is silent.
-				for idle := a.idle; !bent && idle <= 64*a.idle; idle = 4*idle + 1 {
+				for idle := a.idle; !bent && idle <= 300*a.idle; idle = 4*idle + 1 {
 					n = 0
 					o = behind(t, p, w, pub, victim, idle, func(f frame) []byte {
 						if f.kind == a.kind {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -54,6 +55,20 @@ func eachProtocol(t *testing.T, test func(t *testing.T, under func(*linkage.Agre
 			test(t, func(a *linkage.Agreement) { a.Protocol = protocol })
 		})
 	}
+}
+
+// full says that the larger numbers are wanted, which take longer than a plain run should.
+func full() bool { return os.Getenv("HUEANDCRY_FULL") != "" }
+
+// from gives the operations at which faults are tried: every step-th from a random one on, so that
+// all are in the course of some runs. HUEANDCRY_FULL tries each.
+func from(t *testing.T, step int64) (first, by int64) {
+	if full() {
+		step = 1
+	}
+	first = rand.Int64N(step)
+	t.Logf("operation %d and every %d. from there on", first, step)
+	return first, step
 }
 
 // world is what two services hold.

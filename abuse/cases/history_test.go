@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -292,10 +293,13 @@ func (h *history) run(events int) {
 	h.check()
 }
 
-// A thousand histories, each beside the slow model.
+// Histories, each beside the slow model: a thousand with HUEANDCRY_FULL.
 func TestHistories(t *testing.T) {
-	histories := 1000
-	if testing.Short() {
+	histories := 300
+	switch {
+	case os.Getenv("HUEANDCRY_FULL") != "":
+		histories = 1000
+	case testing.Short():
 		histories = 250
 	}
 	seed := seed(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -113,12 +114,13 @@ func randomSettings(r *rand.Rand) report.Settings {
 	return s
 }
 
-// Bar 5: whatever is decided, what is exported is valid, and says nothing of whom it is about.
+// Bar 5: whatever is decided, what is exported is valid, and says nothing of whom it is about. Ten
+// thousand times with HUEANDCRY_FULL.
 func TestEveryStatementIsValid(t *testing.T) {
 	r, made := random(t), 0
-	many := 10_000
-	if testing.Short() {
-		many = 5_000
+	many := 4_000
+	if os.Getenv("HUEANDCRY_FULL") != "" {
+		many = 10_000
 	}
 	for range many {
 		d, s := randomDecision(r), randomSettings(r)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"io"
 	"io/fs"
 	"net"
@@ -70,37 +69,30 @@ func small(t *testing.T, args ...string) outcome {
 	return outcome{exitOK, stdout.String(), stderr.String()}
 }
 
-// program builds the program once for all tests that need processes.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(programFolder, "twoservices")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
+// isProgram is set for the processes that are the program.
+const isProgram = "HUEANDCRY_TEST_TWOSERVICES"
 
-var programFolder string // set by TestMain
-
+// The test binary is also the program, which thus need not be linked once more.
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "twoservices-*")
-	if err != nil {
-		panic(err)
+	if os.Getenv(isProgram) != "" {
+		main()
 	}
-	programFolder = dir
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
+
+// full says that the larger numbers are wanted, which take longer than a plain run should.
+func full() bool { return os.Getenv("HUEANDCRY_FULL") != "" }
 
 // command makes a process of the program, which ends with the test at the latest.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := program()
+	path, err := os.Executable()
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), isProgram+"=1")
+	return cmd
 }
 
 // process starts the program and returns what waits for its end.

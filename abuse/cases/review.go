@@ -27,7 +27,7 @@ type Case struct {
 	Decision abuse.Decision `json:"decision,omitzero"`
 	// Current is the last decision about the account as of the last claim, if it is another.
 	Current abuse.Decision `json:"current,omitzero"`
-	// Standing is what was in force as of the last claim: an answer is about that and nothing else.
+	// Standing is what was in force as of the last claim, which is what an answer is about.
 	Standing Standing `json:"standing,omitzero"`
 
 	// Of a contested signal: the partner that carries the appeal, its reference and our signal.
@@ -166,7 +166,7 @@ func (h *Hearings) Forget(w abuse.Writer, account string) error {
 		for _, c := range all {
 			for _, key := range [][]byte{append(prefix[:len(prefix):len(prefix)], c.ID[:]...), idKey(caseRow, c.ID),
 				dueKey(queueRow, c.Due, c.ID), dueKey(lateRow, c.Due, c.ID), dueKey(doneRow, c.Closed, c.ID),
-				owedKey(debtCarry, c.ID), owedKey(debtDeliver, c.ID)} {
+				owedKey(debtCarry, c.ID), owedKey(debtDeliver, c.ID), owedKey(debtLeft, c.ID)} {
 				if err := w.Delete(abuse.Cases, key); err != nil {
 					return err
 				}

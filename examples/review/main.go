@@ -37,6 +37,7 @@ import (
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/abuse/cases"
+	"github.com/hueandcry/hueandcry/abuse/policy"
 	"github.com/hueandcry/hueandcry/abuse/sqlstore"
 )
 
@@ -165,12 +166,11 @@ type office struct {
 // newOffice opens what a console needs. It decides nothing by rules, hands nothing to partners and
 // delivers nothing: what is owed is left to the service's own process.
 func newOffice(store abuse.Store, self string, clock func() time.Time) (*office, error) {
-	policy := abuse.DefaultPolicy(self, abuse.Live)
-	if err := policy.Validate(); err != nil {
+	rules, err := policy.Default().With(policy.Options{Self: self, Mode: abuse.Live})
+	if err != nil {
 		return nil, err
 	}
-	desk, err := cases.New(cases.Config{Store: store, Clock: clock,
-		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) }})
+	desk, err := cases.New(cases.Config{Store: store, Clock: clock, Decide: rules.Explain, RuleCap: rules.RuleCap})
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ const importSkew = 5 * time.Minute
 //     five minutes apart;
 //   - otherwise (one of them has no time, or the clocks of two hosts may explain the difference) the one that
 //     keeps more from being shared stands;
-//   - a time more than five minutes ahead of this register's clock is taken for none;
+//   - a time more than five minutes ahead of this register's clock, in a row or here, is taken for none;
 //   - a purpose that a row says nothing about, and an account without a row, stay as they are.
 //
 // So accounts can come in parts, in any order, again and with an old copy among them. What comes without a time and opts
@@ -51,7 +51,7 @@ func (b *Book) bring(ctx context.Context, all []Listed, replace bool) error {
 					return err
 				}
 				m := merge{b, w, l.Account, now, replace}
-				s := l.State.believed(now)
+				s, was := l.State.believed(now), was.passed(now)
 				for p := linkage.Purpose(1); p.Valid(); p++ {
 					if p.OptOutApplies() {
 						err = m.purpose(p, &was, &s)
@@ -97,16 +97,22 @@ func checkListed(l Listed) error {
 // believed is a row as far as a register can believe it at a time.
 func (s State) believed(now time.Time) State {
 	s = s.at(now)
-	ahead := now.Add(importSkew)
-	if s.Since.After(ahead) {
-		s.Since = time.Time{}
-	}
 	latest := now.Add(maxGrace)
 	if s.Participation == Out {
 		latest = now
 	}
 	if s.Effective.After(latest) {
 		s.Effective = latest
+	}
+	return s.passed(now)
+}
+
+// passed is a state without times that have not come yet: also of the register's own, whose clock may have
+// been ahead.
+func (s State) passed(now time.Time) State {
+	ahead := now.Add(importSkew)
+	if s.Since.After(ahead) {
+		s.Since = time.Time{}
 	}
 	chosen := map[linkage.Purpose]time.Time{}
 	for p, at := range s.Chosen {

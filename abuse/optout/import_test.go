@@ -2,6 +2,7 @@ package optout_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -179,11 +180,75 @@ func TestImportUnknownTime(t *testing.T) {
 	require.NoError(t, b.SetPurpose(ctx, "a", linkage.Product, false))
 	require.Empty(t, state(t, b, "a").OptedOut, "but the user himself does")
 
+	// So for the exchange: a row out, since nobody knows when.
+	effective := start.Add(time.Hour)
+	row := binary.BigEndian.AppendUint64([]byte{1, byte(optout.Out), 0, 0, 0, 0, 0, 0, 0, 0}, uint64(effective.Unix()))
+	require.NoError(t, store.Update(ctx, func(w abuse.Writer) error { return w.Put(abuse.OptOuts, []byte{0, 1, 'b', 0}, row) }))
+	gone := optout.State{Participation: optout.Out, Effective: effective}
+	for _, s := range []optout.State{gone, {Participation: optout.Out, Since: start, Effective: effective}, {Participation: optout.In, Since: start.Add(24 * time.Hour)}} {
+		require.Equal(t, gone, state(t, b, "b"))
+		require.NoError(t, b.Import(ctx, []optout.Listed{{Account: "b", State: s}}))
+	}
+	require.Equal(t, gone, state(t, b, "b"))
+	require.NoError(t, b.OptIn(ctx, "b"))
+	require.Equal(t, optout.In, state(t, b, "b").Participation)
+
 	var bad *abuse.Error
 	for _, chosen := range []map[linkage.Purpose]time.Time{{linkage.Security: start}, {0: start}, {99: start},
 		{linkage.Product: {}}, {linkage.Product: start.Add(1)}, {linkage.Product: start.AddDate(9000, 0, 0)}} {
 		in.State.Chosen = chosen
 		require.ErrorAs(t, b.Import(ctx, []optout.Listed{in}), &bad)
+	}
+}
+
+// A register whose clock was wrong when a user chose: what he chose is not opted back in by a row, whether the
+// clock was ahead then or behind.
+func TestImportAfterWrongClock(t *testing.T) {
+	for name, wrong := range map[string]time.Time{"ahead": start.AddDate(4, 0, 0), "behind": time.Unix(60, 0)} {
+		t.Run(name, func(t *testing.T) {
+			c, ctx := &clock{start}, t.Context()
+			b, err := optout.NewMemory(optout.Config{Clock: c.now, Grace: time.Second})
+			require.NoError(t, err)
+			row := func(out bool, at time.Time) []optout.Listed {
+				s := optout.State{Participation: optout.In, Since: at, Chosen: map[linkage.Purpose]time.Time{linkage.Product: at}}
+				if out {
+					s.Participation, s.Effective, s.OptedOut = optout.Out, at, []linkage.Purpose{linkage.Product}
+				}
+				return []optout.Listed{{Account: "a", State: s}}
+			}
+			is := func(want bool) {
+				t.Helper()
+				s := state(t, b, "a")
+				require.Equal(t, want, s.Participation == optout.Out)
+				require.Equal(t, want, slices.Contains(s.OptedOut, linkage.Product))
+			}
+			// In, some days ago; then out, by the wrong clock.
+			require.NoError(t, b.OptIn(ctx, "a"))
+			require.NoError(t, b.SetPurpose(ctx, "a", linkage.Product, false))
+			old := copied(t, b)
+			c.t = wrong
+			require.NoError(t, b.SetPurpose(ctx, "a", linkage.Product, true))
+			_, err = b.Initiate(ctx, "a")
+			require.NoError(t, err)
+			c.move(time.Minute)
+			_, err = b.Sweep(ctx)
+			require.NoError(t, err)
+			c.t = start.AddDate(0, 0, 5)
+			is(true)
+			require.NoError(t, b.Import(ctx, old))
+			is(true)
+			if name == "ahead" {
+				require.NoError(t, b.Import(ctx, row(false, start.AddDate(0, 0, 1))))
+				is(true)
+			}
+			// In again by the right clock; a row of later opts out, whatever time there is here.
+			require.NoError(t, b.OptIn(ctx, "a"))
+			require.NoError(t, b.SetPurpose(ctx, "a", linkage.Product, false))
+			is(false)
+			c.move(48 * time.Hour)
+			require.NoError(t, b.Import(ctx, row(true, c.now().Add(-time.Hour))))
+			is(true)
+		})
 	}
 }
 

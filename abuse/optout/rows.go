@@ -163,7 +163,7 @@ func (s *State) add(purpose byte, value []byte) error {
 		s.OptedOut = append(s.OptedOut, p)
 	} else {
 		at := f.time()
-		if f.ok = f.ok && at.Unix() > 0; s.Chosen == nil {
+		if f.ok = f.ok && validTime(at); s.Chosen == nil {
 			s.Chosen = map[linkage.Purpose]time.Time{}
 		}
 		s.Chosen[p] = at

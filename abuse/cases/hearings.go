@@ -3,7 +3,6 @@ package cases
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -62,13 +61,20 @@ type HearingsConfig struct {
 	// These three are called until they give nil, also after a restart, by whichever process has them:
 	// in one that only shows cases they are nil, and what is owed is left for the others.
 	//
-	// Carry hands the reference of an appeal to the partner that sent the signal. Retract withdraws a
+	// Carry hands the reference of an appeal to the partner that sent the signal; a call has 30 seconds,
+	// and for one that can never be reached again it gives nil. Retract withdraws a
 	// signal of this service's own from every partner that has it: with package watch,
 	// Transmitter.Retract of each of its transmitters. Deliver hands a person's decision on, to be
-	// carried out, unless there is a later one by then. The same may come twice.
+	// carried out, or a later one about the account, also an automatic one, if there is one by then:
+	// what it hands on last is what holds. The same may come twice.
 	Carry   func(context.Context, AppealReference) error
 	Retract func(ctx context.Context, signal uuid.UUID) error
 	Deliver func(context.Context, abuse.Decision) error
+	// Console says that this process shows cases and takes answers, for a service whose rules for
+	// reviews are another process's: it does not settle, and ReviewFrom, ReviewRule, Sample and the
+	// Desk's Decide mean nothing to it. What an answer leaves to be decided on or to be reviewed is
+	// owed, and Work of a process without Console does it, under what that process has.
+	Console bool
 	// Overdue is told of each case that has passed its time, once unless something fails meanwhile.
 	Overdue func(Case)
 	// Clock gives the time; nil means time.Now.
@@ -145,6 +151,9 @@ type SettleFunc = func(w abuse.Writer, e abuse.Evidence, now time.Time, record b
 // and a decision that wants a person is put into the queue.
 func (h *Hearings) Around(settle SettleFunc) SettleFunc {
 	return func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error) {
+		if h.cfg.Console {
+			return abuse.Decision{}, &abuse.Error{Field: "config Console", Problem: "says that this process does not settle"}
+		}
 		e, err := h.withoutCleared(w, e, now)
 		if err != nil {
 			return abuse.Decision{}, err
@@ -161,7 +170,8 @@ const runRows = 500 // looked at in one go
 
 // Work does what is owed: references that are to be carried, signals to be withdrawn, cases that
 // have passed their time. It is to be called every minute or so; what fails is left for the next
-// call, and is in the error.
+// call, and is in the error. A partner that hangs takes it half a minute: give it a context with more
+// time than all of them may take.
 func (h *Hearings) Work(ctx context.Context) error {
 	return errors.Join(h.ring(ctx), h.settleDebts(ctx))
 }
@@ -197,102 +207,4 @@ func (h *Hearings) ring(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// settleDebts goes once through what is owed to others. What this process has no function for is
-// left to another that has.
-func (h *Hearings) settleDebts(ctx context.Context) error {
-	var failed []error
-	for _, debt := range []byte{debtCarry, debtDeliver, debtRetract} {
-		if h.payer(debt) == nil {
-			continue
-		}
-		for from, to := []byte{owedRow, debt}, []byte{owedRow, debt + 1}; ; {
-			var owing []Case
-			err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-				owing, err = listed(r, from, to, runRows)
-				return err
-			})
-			if err != nil {
-				return errors.Join(append(failed, err)...)
-			}
-			for i := range owing {
-				if err := h.pay(ctx, debt, &owing[i]); err != nil {
-					failed = append(failed, err)
-				}
-			}
-			if len(owing) < runRows {
-				break
-			}
-			from = append(owedKey(debt, owing[len(owing)-1].ID), 0)
-		}
-	}
-	return errors.Join(failed...)
-}
-
-// payer is what pays debts of a kind; nil: this process has nothing for it.
-func (h *Hearings) payer(debt byte) func(context.Context, *Case) error {
-	switch {
-	case debt == debtCarry && h.cfg.Carry != nil:
-		return func(ctx context.Context, c *Case) error {
-			for _, ref := range h.references(c) {
-				if err := h.cfg.Carry(ctx, ref); err != nil {
-					return fmt.Errorf("cases: a reference could not be carried: %w", err)
-				}
-			}
-			return nil
-		}
-	case debt == debtRetract && h.cfg.Retract != nil:
-		return func(ctx context.Context, c *Case) error {
-			if err := h.cfg.Retract(ctx, c.Signal); err != nil {
-				return fmt.Errorf("cases: a signal could not be withdrawn: %w", err)
-			}
-			return nil
-		}
-	case debt == debtDeliver && h.cfg.Deliver != nil:
-		return func(ctx context.Context, c *Case) error {
-			return h.deliver(ctx, c)
-		}
-	}
-	return nil
-}
-
-// deliver hands the person's decision on while it is the last word about the account. Debts are in no
-// order of time, so an older one could come last and stay: it is dropped, for the later decision has
-// who delivers it: a person's has a debt of its own, and an automatic one is delivered by package
-// watch, or by who settled.
-func (h *Hearings) deliver(ctx context.Context, c *Case) error {
-	for said := uuid.Nil; ; {
-		var d abuse.Decision
-		err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-			d, err = lastLive(r, c.Decision.Account)
-			return err
-		})
-		switch {
-		case err != nil:
-			return err
-		case d.ID == uuid.Nil:
-			return ErrNoDecision
-		case said == uuid.Nil && d.ID != c.Result, d.ID == said:
-			return nil
-		}
-		// Looked at again afterwards: where another has delivered a later one meanwhile, ours came
-		// behind it, and the later one is said once more.
-		if err := h.cfg.Deliver(ctx, d); err != nil {
-			return fmt.Errorf("cases: a decision could not be delivered: %w", err)
-		}
-		said = d.ID
-	}
-}
-
-// pay does what one case owes, and puts down that it is done.
-func (h *Hearings) pay(ctx context.Context, debt byte, c *Case) error {
-	pays := h.payer(debt)
-	if pays == nil {
-		return nil
-	}
-	if err := pays(ctx, c); err != nil {
-		return err
-	}
-	return h.store.Update(ctx, func(w abuse.Writer) error { return w.Delete(abuse.Cases, owedKey(debt, c.ID)) })
 }

@@ -20,7 +20,8 @@ type Config struct {
 	// not known, and that bound does not hold. It is asked within a transaction: answer from memory.
 	Accounts func() int64
 	// RuleCap gives a rule's own cap of new steps in a day; nil, or 0 from it: Limits.RuleDay.
-	// Below zero: none. It must be pure.
+	// Below zero: none. It must be pure. With rules of package policy it is their RuleCap (of a
+	// Set or a Current), and without it no daily_cap of theirs holds.
 	RuleCap func(rule string) int64
 	// Clock gives the time for the methods that take a context; nil means time.Now. Settle and Rule
 	// are told theirs.

@@ -142,8 +142,8 @@ func (h *Hearings) Cards(ctx context.Context) ([]Card, error) { return h.cards(c
 
 // Weights gives the weights of all partners that feedback was given on; any other has the weight
 // that [ScoreConfig]'s prior gives it, which is 1 by default. A service asks for them now and then,
-// every hour say, and gives them to its policy: a rule set whose weights changed at every verdict
-// would have no hash that one could look up.
+// every hour say, and gives them to its policy, as Current.Weigh of package policy does: a rule set
+// whose weights changed at every verdict would have no hash that one could look up.
 func (h *Hearings) Weights(ctx context.Context) (map[string]float64, error) {
 	cards, err := h.Cards(ctx)
 	weights := make(map[string]float64, len(cards))

@@ -121,7 +121,10 @@ func (b *Book) SetPurpose(ctx context.Context, account string, purpose linkage.P
 		return &abuse.Error{Field: "opt-out", Problem: "must be of a purpose that users can opt out of"}
 	}
 	return b.change(ctx, account, func(w abuse.Writer, s State, now time.Time) (*Change, error) {
-		key := append(accountKey(account), byte(purpose))
+		key := purposeKey(account, purpose)
+		if err := putChosen(w, account, purpose, later(now, s.Chosen[purpose])); err != nil {
+			return nil, err // also where nothing changes: he has said it again
+		}
 		switch has := slices.Contains(s.OptedOut, purpose); {
 		case out && !has:
 			return &Change{Step: PurposeOut, Purpose: purpose}, w.Put(abuse.OptOuts, key, []byte{version})
@@ -132,14 +135,24 @@ func (b *Book) SetPurpose(ctx context.Context, account string, purpose linkage.P
 	})
 }
 
+// later gives the later time of two: a choice is not older than the one before it, also where the clock
+// was set back.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 // Initiate begins an opting out of the exchange, and gives when it takes effect. Again does not move that.
 func (b *Book) Initiate(ctx context.Context, account string) (effective time.Time, err error) {
 	err = b.change(ctx, account, func(w abuse.Writer, s State, now time.Time) (*Change, error) {
 		if effective = s.Effective; s.Participation != In {
-			return nil, nil
+			s.Since = later(now, s.Since)
+			return nil, b.putState(w, account, s)
 		}
 		effective = b.cfg.Clock().UTC().Add(b.cfg.Grace + time.Second - 1).Truncate(time.Second) // not a moment less
-		s = State{Participation: OutInitiated, Since: now, Effective: effective}
+		s = State{Participation: OutInitiated, Since: later(now, s.Since), Effective: effective}
 		return &Change{Step: Initiated, Effective: effective}, b.putState(w, account, s)
 	})
 	return effective, err
@@ -164,7 +177,7 @@ func (b *Book) OptIn(ctx context.Context, account string) error {
 	return b.change(ctx, account, func(w abuse.Writer, s State, now time.Time) (*Change, error) {
 		switch s.Participation {
 		case In:
-			return nil, nil
+			return nil, b.putState(w, account, State{Participation: In, Since: later(now, s.Since)})
 		case OutInitiated:
 			return b.in(w, account, s, Cancelled, now)
 		}
@@ -176,7 +189,7 @@ func (b *Book) in(w abuse.Writer, account string, s State, step Step, now time.T
 	if err := w.Delete(abuse.OptOuts, dueKey(s.Effective, account)); err != nil {
 		return nil, err
 	}
-	return &Change{Step: step}, w.Put(abuse.OptOuts, append(accountKey(account), 0), State{Participation: In, Since: now}.row())
+	return &Change{Step: step}, w.Put(abuse.OptOuts, append(accountKey(account), 0), State{Participation: In, Since: later(now, s.Since)}.row())
 }
 
 func (b *Book) putState(w abuse.Writer, account string, s State) error {

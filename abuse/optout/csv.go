@@ -6,16 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// The columns of a register as CSV. All but since must be there.
-var columns = []string{"account", "participation", "since", "effective", "opted_out"}
+// The columns of a register as CSV. All but since and chosen must be there.
+var columns = []string{"account", "participation", "since", "effective", "opted_out", "chosen"}
 
 // RowError says which row of a file is wrong, and never what is in it.
 type RowError struct {
@@ -26,11 +26,13 @@ type RowError struct {
 // Error gives the line and the problem.
 func (e *RowError) Error() string { return fmt.Sprintf("optout: line %d: %s", e.Line, e.Problem) }
 
-// ReadCSV reads a register as CSV (RFC 4180) with a head, in which only since can be left out, for what
-// is not there would else be read as a user who has opted in again: account, 1 to 256 bytes, each once;
+// ReadCSV reads a register as CSV (RFC 4180) with a head, in which only since and chosen can be left out, for
+// what is not there would else be read as a user who has opted in again: account, 1 to 256 bytes, each once;
 // participation, a word of [Participation], empty for In; since and effective, as in 2026-11-23T12:00:00Z,
 // where effective is there if and only if the user is out or has begun to be; opted_out, names of purposes
-// between spaces, none of those for security. A head that lacks a column or has an unknown one is a
+// between spaces, none of those for security; chosen, when he last chose about a purpose, out of it or back
+// in, as in advertising@2026-11-23T12:00:00Z, between spaces. Without since and chosen nobody can say which
+// of two choices is the newer: see [Book.Import]. A head that lacks a column or has an unknown one is a
 // [*RowError] of line 1; so is, of its line, a bad row, and
 // then nothing is given: a row that is left out is a user whose choice is forgotten. What fails in r is given as it is.
 func ReadCSV(r io.Reader) ([]Listed, error) {
@@ -55,7 +57,7 @@ func ReadCSV(r io.Reader) ([]Listed, error) {
 		at[c] = i
 	}
 	for c, name := range columns {
-		if at[c] < 0 && name != "since" { // Import puts what is read in the place of what was there
+		if at[c] < 0 && name != "since" && name != "chosen" { // Replace puts what is read in the place of what was there
 			return nil, &RowError{1, "the column " + name + " is missing"}
 		}
 	}
@@ -112,11 +114,10 @@ func parseListed(field func(int) string) (l Listed, problem string) {
 		if field(2+i) == "" {
 			continue
 		}
-		t, err := time.Parse(time.RFC3339, field(2+i))
-		if err != nil || t.Unix() <= 0 || t.Nanosecond() != 0 || t.Year() > 9999 {
+		var ok bool
+		if *to, ok = parseTime(field(2 + i)); !ok {
 			return l, columns[2+i] + " must be a time in whole seconds after 1970"
 		}
-		*to = t.UTC()
 	}
 	if (s.Participation == In) != s.Effective.IsZero() {
 		return l, "effective must be there if the user is out, or has begun to be, and only then"
@@ -132,8 +133,31 @@ func parseListed(field func(int) string) (l Listed, problem string) {
 		s.OptedOut = append(s.OptedOut, p)
 	}
 	slices.Sort(s.OptedOut)
+	for item := range strings.FieldsSeq(field(5)) {
+		var p linkage.Purpose
+		name, text, _ := strings.Cut(item, "@")
+		at, ok := parseTime(text)
+		if !ok || p.UnmarshalText([]byte(name)) != nil || !p.OptOutApplies() {
+			return l, "chosen must hold purposes that users can opt out of, each with @ and a time in whole seconds after 1970"
+		}
+		if _, twice := s.Chosen[p]; twice {
+			return l, "chosen holds a purpose twice"
+		}
+		if s.Chosen == nil {
+			s.Chosen = map[linkage.Purpose]time.Time{}
+		}
+		s.Chosen[p] = at
+	}
 	return l, ""
 }
+
+func parseTime(text string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, text)
+	return t.UTC(), err == nil && validTime(t.UTC())
+}
+
+// validTime says whether rows and files can hold a time.
+func validTime(t time.Time) bool { return t.Unix() > 0 && t.Nanosecond() == 0 && t.Year() <= 9999 }
 
 // FromCSV gives a register in memory that holds what [ReadCSV] reads; an empty one needs the head too. Errors
 // are its and those of [NewBook].
@@ -146,91 +170,7 @@ func FromCSV(ctx context.Context, r io.Reader, cfg Config) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b, b.Import(ctx, all)
-}
-
-// Import brings accounts into the register, in the place of what it has of them; each change is told
-// to those who follow. After an error the first so many are there. Invalid ones are an [*abuse.Error], before anything is written.
-func (b *Book) Import(ctx context.Context, all []Listed) error {
-	for _, l := range all {
-		if err := checkListed(l); err != nil {
-			return err
-		}
-	}
-	for run := range slices.Chunk(all, bookRun) {
-		err := b.store.Update(ctx, func(w abuse.Writer) error {
-			for _, l := range run {
-				if err := b.importOne(w, l); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkListed(l Listed) error {
-	s := l.State
-	if err := checkAccount(l.Account); err != nil {
-		return err
-	}
-	if s.Participation < In || s.Participation > Out || (s.Participation == In) != s.Effective.IsZero() {
-		return &abuse.Error{Field: "opt-out state", Problem: "must be one, with a time if the user is out or has begun to be"}
-	}
-	for i, p := range s.OptedOut {
-		if !p.Valid() || !p.OptOutApplies() || slices.Contains(s.OptedOut[:i], p) {
-			return &abuse.Error{Field: "opt-out state", Problem: "must hold purposes that users can opt out of, each once"}
-		}
-	}
-	return nil
-}
-
-func (b *Book) importOne(w abuse.Writer, l Listed) error {
-	now := b.now()
-	was, err := b.settle(w, l.Account, now)
-	if err != nil {
-		return err
-	}
-	tell := func(step Step, p linkage.Purpose, effective time.Time) error {
-		return b.tell(w, Change{Account: l.Account, Step: step, Purpose: p, At: now, Effective: effective})
-	}
-	for p := linkage.Purpose(1); p.Valid(); p++ {
-		has, wants := slices.Contains(was.OptedOut, p), slices.Contains(l.State.OptedOut, p)
-		key := append(accountKey(l.Account), byte(p))
-		switch {
-		case wants && !has:
-			err = tell(PurposeOut, p, time.Time{})
-			if err == nil {
-				err = w.Put(abuse.OptOuts, key, []byte{version})
-			}
-		case has && !wants:
-			err = tell(PurposeIn, p, time.Time{})
-			if err == nil {
-				err = w.Delete(abuse.OptOuts, key)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	s := l.State.at(now)
-	if s.Participation == was.Participation && s.Effective.Equal(was.Effective) {
-		return nil
-	}
-	if was.Participation == OutInitiated {
-		if err := w.Delete(abuse.OptOuts, dueKey(was.Effective, l.Account)); err != nil {
-			return err
-		}
-	}
-	s.OptedOut = nil
-	if err := b.putState(w, l.Account, s); err != nil {
-		return err
-	}
-	return tell(map[Participation]Step{In: OptIn, OutInitiated: Initiated, Out: Effective}[s.Participation], 0, s.Effective)
+	return b, b.Replace(ctx, all)
 }
 
 // WriteCSV writes the register as [ReadCSV] reads it. The error is the store's or the writer's.
@@ -247,7 +187,12 @@ func (b *Book) WriteCSV(ctx context.Context, w io.Writer) error {
 			for i, p := range l.State.OptedOut {
 				names[i] = p.String()
 			}
-			_ = out.Write([]string{l.Account, l.State.Participation.String(), stamp(l.State.Since), stamp(l.State.Effective), strings.Join(names, " ")})
+			var chosen []string
+			for _, p := range slices.Sorted(maps.Keys(l.State.Chosen)) {
+				chosen = append(chosen, p.String()+"@"+stamp(l.State.Chosen[p]))
+			}
+			_ = out.Write([]string{l.Account, l.State.Participation.String(), stamp(l.State.Since), stamp(l.State.Effective),
+				strings.Join(names, " "), strings.Join(chosen, " ")})
 		}
 		if out.Flush(); out.Error() != nil {
 			return out.Error()

@@ -27,12 +27,19 @@
 // The state is what the time says when it is asked, not what a sweeper has done: [Book.Sweep] only
 // writes down that a grace is over, for those who follow.
 //
+// # Copies
+//
+// [Book.WriteCSV] and [Book.Import] carry a register to another place. Each choice has its time, and an import
+// never opts anybody back in against a choice that may be newer, so that an old copy does no harm.
+// [Book.Replace] does not ask which is newer, and says so by its name.
+//
 // # Rows
 //
 // In table OptOuts, with the keys of watch.OptOuts for purposes, so that both read the same. 0xfe and
 // 0xff are no first byte of a reference's length.
 //
 //	BE16 n ‖ account ‖ purpose  -> 1                       opted out of a purpose
+//	BE16 n ‖ account ‖ 0x80 + purpose -> 1 ‖ BE64 at        when he last chose about it, out or in
 //	BE16 n ‖ account ‖ 0        -> 1 ‖ state ‖ BE64 since ‖ BE64 effective
 //	0xfe ‖ BE64 effective ‖ account -> 1                    graces that run
 //	0xff ‖ 'c' ‖ BE64 number    -> 1 ‖ step ‖ purpose ‖ BE64 at ‖ BE64 effective ‖ account

@@ -119,6 +119,18 @@ func (h head) row() []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64([]byte{version}, h.last), h.first)
 }
 
+// chosenBit marks, beside a purpose, the row of when the user last chose about it.
+const chosenBit = 0x80
+
+func purposeKey(account string, p linkage.Purpose) []byte {
+	return append(accountKey(account), byte(p))
+}
+
+// putChosen writes when a user has chosen about a purpose.
+func putChosen(w abuse.Writer, account string, p linkage.Purpose, at time.Time) error {
+	return w.Put(abuse.OptOuts, purposeKey(account, p|chosenBit), binary.BigEndian.AppendUint64([]byte{version}, unix(at)))
+}
+
 // readState gives what the rows of an account come to; participation as it was written.
 func readState(r abuse.Reader, account string) (State, error) {
 	prefix := accountKey(account)
@@ -142,13 +154,22 @@ func readState(r abuse.Reader, account string) (State, error) {
 func (s *State) add(purpose byte, value []byte) error {
 	if purpose == 0 {
 		own, err := parseState(value)
-		own.OptedOut = s.OptedOut
+		own.OptedOut, own.Chosen = s.OptedOut, s.Chosen
 		*s = own
 		return err
 	}
-	if !linkage.Purpose(purpose).Valid() || !read(value).end() {
+	p, f := linkage.Purpose(purpose&^chosenBit), read(value)
+	if purpose&chosenBit == 0 {
+		s.OptedOut = append(s.OptedOut, p)
+	} else {
+		at := f.time()
+		if f.ok = f.ok && validTime(at); s.Chosen == nil {
+			s.Chosen = map[linkage.Purpose]time.Time{}
+		}
+		s.Chosen[p] = at
+	}
+	if !p.Valid() || !f.end() {
 		return damaged("purpose")
 	}
-	s.OptedOut = append(s.OptedOut, linkage.Purpose(purpose))
 	return nil
 }

@@ -51,9 +51,12 @@ func (p *Participation) UnmarshalText(text []byte) error {
 // State is what a user has chosen. Of whom nothing is known the State is In, of no purpose out.
 type State struct {
 	Participation Participation     `json:"participation"`
-	Since         time.Time         `json:"since,omitzero"`     // when he chose so; zero: he never chose
+	Since         time.Time         `json:"since,omitzero"`     // when he last said so; zero: he never chose, or it is not known
 	Effective     time.Time         `json:"effective,omitzero"` // when he is out, or was; zero: he is in
 	OptedOut      []linkage.Purpose `json:"opted_out"`          // ascending; nil: of none
+	// Chosen is when he last chose about a purpose, out of it or back in, in whole seconds. One that is
+	// not in it he never chose about, or it is not known when.
+	Chosen map[linkage.Purpose]time.Time `json:"chosen,omitempty"`
 }
 
 // at gives the state as it is at a time: a grace that is over needs nobody to say so.

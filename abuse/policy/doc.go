@@ -41,7 +41,7 @@
 //	    version: 2               from 1
 //	    status: live             draft, background, live or archived
 //	    expires: "2027-06-30"    optional: a day, which is its first moment in UTC, or a time of RFC 3339
-//	    daily_cap: 500           optional: decisions a day; who carries decisions out keeps to it
+//	    daily_cap: 500           optional: new steps harsher than a label in a day (UTC); see Caps and weights
 //	    categories: [spam]       optional: those that the rule is for, else all
 //	    when: signal.confidence >= 60 && signal.reports >= 2
 //	    action: limit            label, friction, limit, suspend or disable
@@ -143,6 +143,14 @@
 // made of (the logic, comparisons, in, ?:, arithmetic on int and double) is then
 // compiled to an evaluator of this package, and anything else, such as startsWith
 // or exists, is left to cel-go at some microseconds each. A test compares the two.
+//
+// # Caps and weights
+//
+// Two things come from without, and a [Current] ties them. A daily_cap is counted by who puts steps in
+// force: package cases does, where its Config has RuleCap from [Current.RuleCap] (or [Set.RuleCap]).
+// Without that line it does not know of the cap. The weight of a partner comes from its scorecard there, by
+// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted or partner.weight look at it, and
+// default.yaml has none.
 //
 // # Speed
 //

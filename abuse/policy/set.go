@@ -62,7 +62,7 @@ type Info struct {
 	Version    int              `json:"version"` // from 1
 	Status     Status           `json:"status"`
 	Expires    time.Time        `json:"expires,omitzero"`     // from then on the rule is not tried; zero: never
-	DailyCap   int              `json:"daily_cap,omitempty"`  // decisions a day (UTC); zero: no cap. Package cases keeps to it
+	DailyCap   int              `json:"daily_cap,omitempty"`  // new steps harsher than a label in a day (UTC); zero: none of its own. See RuleCap
 	Categories []abuse.Category `json:"categories,omitempty"` // empty: all
 	When       string           `json:"when"`                 // the condition, as CEL writes it
 	Action     abuse.Action     `json:"action"`
@@ -292,8 +292,9 @@ type Options struct {
 	// Mode of the decisions; zero: as before, and background at first.
 	Mode abuse.Mode
 	// Discount is the weight of a partner's word, 0 to 1, by his name: partner.weight
-	// of the conditions, and in signal.discounted. Partners that are not in it have 1.
-	// Nil: as before.
+	// of the conditions, and in signal.discounted; rules that ask for neither do not look at it.
+	// Partners that are not in it have 1. Nil: as before. [Current.Weigh] takes it from the
+	// scorecards of package cases.
 	Discount map[string]float64
 	// Strength says how sure it is that a signal is about the account, 0 to 1, for
 	// match.strength; false, or what is beyond: unknown. It must be pure, and keep
@@ -373,6 +374,17 @@ func (s *Set) Rule(id string) (Info, bool) {
 		return Info{}, false
 	}
 	return r.info(), true
+}
+
+// RuleCap gives the daily cap of the rule of this id, and 0 where it has none or there is no such rule. Nothing here
+// counts steps: the cap holds where this is given to who does, as RuleCap in the Config of package cases, which it fits.
+// See [Current] for a set that changes.
+func (s *Set) RuleCap(rule string) int64 {
+	r := s.byID[rule]
+	if r == nil {
+		return 0
+	}
+	return int64(r.DailyCap)
 }
 
 // Guards gives the policy's parameters without rules.

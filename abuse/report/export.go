@@ -47,7 +47,8 @@ type Export struct {
 	Rights    string           `json:"rights,omitempty"`
 }
 
-// SubjectSignal is what a partner has said, as its last revision that was decided on has it.
+// SubjectSignal is what a partner has said, as its last revision that was decided on has it. A signal that
+// several partners have sent is there once for each, under the same name.
 type SubjectSignal struct {
 	Signal     uuid.UUID        `json:"signal"`
 	From       string           `json:"from"`           // the partner who sent it
@@ -66,7 +67,9 @@ type SubjectSignal struct {
 	Permitted  abuse.Permission `json:"permitted"`
 	Matched    []hashing.Kind   `json:"matched_by"`
 	Used       Date             `json:"first_used"` // day of the first decision that weighed it
-	Counts     bool             `json:"counts"`     // whether the last decision still weighed it
+	// Counts says whether it still counts: the last decision weighed it, it has not expired when the
+	// export is made, and no person has decided since in its place, as after an appeal that was won.
+	Counts bool `json:"counts"`
 }
 
 // SubjectDecided is one decision.
@@ -114,27 +117,67 @@ func NewExport(s Subject, decisions []json.RawMessage) (*Export, error) {
 	slices.SortStableFunc(all, func(a, b abuse.Decision) int { return a.At.Compare(b.At) })
 	e := &Export{Account: s.Account, Service: s.Service, At: s.At.UTC(), Kept: s.Kept, Rights: s.Rights,
 		Signals: []SubjectSignal{}, Decisions: []SubjectDecided{}}
-	places := map[uuid.UUID]int{}
+	places, set := map[sender]int{}, aside{}
 	for i := range all {
 		d := &all[i]
 		e.Decisions = append(e.Decisions, decided(d))
+		set.take(d, all[:i])
 		for n := range e.Signals {
 			e.Signals[n].Counts = false
 		}
 		for n := range d.Explanation.Signals {
 			w := &d.Explanation.Signals[n]
-			one := heard(&s, w)
-			one.Used, one.Counts = DateOf(d.At), true
-			if at, known := places[one.Signal]; known {
+			one, of := heard(&s, w), sender{w.From, w.Signal.ID}
+			one.Used = DateOf(d.At)
+			one.Counts = !set.has(of, d.At) && (s.At.IsZero() || s.At.Before(w.Signal.ValidUntil))
+			if at, known := places[of]; known {
 				one.Used = e.Signals[at].Used
 				e.Signals[at] = one
 				continue
 			}
-			places[one.Signal] = len(e.Signals)
+			places[of] = len(e.Signals)
 			e.Signals = append(e.Signals, one)
 		}
 	}
 	return e, nil
+}
+
+// sender is a signal as one partner has sent it.
+type sender struct {
+	from   string
+	signal uuid.UUID
+}
+
+// ruled is the bound of a step that is a person's earlier word, as package cases names it.
+const ruled = "ruling"
+
+// aside are the signals that a person has set aside, each with when that ends; zero: it does not.
+type aside map[sender]time.Time
+
+// take sets aside what lay before a person who took a step back or changed it: from then on the person's
+// word stands in the place of these signals. His decision, and later ones beneath it, still explain them.
+func (a aside) take(d *abuse.Decision, before []abuse.Decision) {
+	if d.Reviewer == "" || d.Automated || slices.ContainsFunc(d.Bounds, func(b abuse.Bound) bool { return b.Name == ruled }) {
+		return
+	}
+	// One who upholds a step leaves it to the signals that carry it, with the end that it had. Without an
+	// end it is the person's own.
+	upheld := d.Action > abuse.None && !d.Until.IsZero() && slices.ContainsFunc(before, func(b abuse.Decision) bool {
+		return b.Mode == d.Mode && b.Action == d.Action && b.Until.Equal(d.Until)
+	})
+	if upheld {
+		return
+	}
+	for i := range d.Explanation.Signals {
+		w := &d.Explanation.Signals[i]
+		a[sender{w.From, w.Signal.ID}] = d.Until
+	}
+}
+
+// has says whether a signal is set aside at a time.
+func (a aside) has(s sender, at time.Time) bool {
+	until, is := a[s]
+	return is && (until.IsZero() || at.Before(until))
 }
 
 func parseDecision(raw json.RawMessage) (d abuse.Decision, err error) {
@@ -247,7 +290,11 @@ func (e *Export) Text() string {
 			counts = "it counts until " + s.ValidUntil.Format(time.DateOnly) + " at most"
 		}
 		line("     It reached this account by the same ", kinds(s.Matched), "; ", observed, "; first used on ", s.Used.Format(time.DateOnly), "; ", counts)
-		line("     Name of the signal: ", s.Signal.String())
+		same := ""
+		if n := slices.IndexFunc(e.Signals[:i], func(o SubjectSignal) bool { return o.Signal == s.Signal }); n >= 0 {
+			same = ", the same as number " + strconv.Itoa(n+1) + ", which came from another service too"
+		}
+		line("     Name of the signal: ", s.Signal.String(), same)
 	}
 	line()
 	line("Decisions: ", strconv.Itoa(len(e.Decisions)))

@@ -161,13 +161,13 @@ func (s *Settings) restriction(d *abuse.Decision) Restriction {
 	return Restriction{}
 }
 
-// carriers are the signals that the step rests on, each once.
+// carriers are the signals that the step rests on, each once for every partner who sent it.
 func carriers(d *abuse.Decision) (all []*abuse.Weighed) {
-	seen := map[uuid.UUID]bool{}
+	seen := map[sender]bool{}
 	for i := range d.Explanation.Signals {
 		w := &d.Explanation.Signals[i]
-		if slices.Contains(d.Signals, w.Signal.ID) && !seen[w.Signal.ID] {
-			seen[w.Signal.ID] = true
+		if of := (sender{w.From, w.Signal.ID}); slices.Contains(d.Signals, of.signal) && !seen[of] {
+			seen[of] = true
 			all = append(all, w)
 		}
 	}

@@ -35,6 +35,11 @@ func (o *OptOuts) Set(ctx context.Context, account string, purpose linkage.Purpo
 		return err
 	}
 	return o.store.Update(ctx, func(w abuse.Writer) error {
+		// Package optout's row of when the user chose is about the choice before this one.
+		const chosen = 0x80
+		if err := w.Delete(abuse.OptOuts, append(sized(account), chosen|byte(purpose))); err != nil {
+			return err
+		}
 		if out {
 			return w.Put(abuse.OptOuts, key, []byte{rowVersion})
 		}

@@ -111,13 +111,10 @@ func play(ctx context.Context, h *history, rules *policy.Set) (*player, error) {
 	}
 	var err error
 	p.desk, err = cases.New(cases.Config{
-		Decide: rules.Explain, Store: p.store, Clock: func() time.Time { return p.now },
+		Decide: rules.Explain, RuleCap: rules.RuleCap, // what the file says, and its daily caps
+		Store: p.store, Clock: func() time.Time { return p.now },
 		Limits:   cases.Limits{PartnerShare: partnerShare, PartnerDay: partnerDay},
 		Accounts: func() int64 { return accounts },
-		RuleCap: func(id string) int64 {
-			info, _ := rules.Rule(id)
-			return int64(info.DailyCap)
-		},
 	})
 	if err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ import (
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/abuse/cases"
+	"github.com/hueandcry/hueandcry/abuse/policy"
 	"github.com/hueandcry/hueandcry/abuse/sqlstore"
 )
 
@@ -171,12 +172,11 @@ type office struct {
 // wants to be reviewed. What is owed and what follows from an answer is left to the Work of the service's
 // own process. Of the made-up world it is the whole service.
 func newOffice(store abuse.Store, self string, clock func() time.Time, beside bool) (*office, error) {
-	policy := abuse.DefaultPolicy(self, abuse.Live)
-	if err := policy.Validate(); err != nil {
+	rules, err := policy.Default().With(policy.Options{Self: self, Mode: abuse.Live})
+	if err != nil {
 		return nil, err
 	}
-	desk, err := cases.New(cases.Config{Store: store, Clock: clock,
-		Decide: func(e abuse.Evidence, now time.Time) abuse.Decision { return abuse.Decide(e, policy, now) }})
+	desk, err := cases.New(cases.Config{Store: store, Clock: clock, Decide: rules.Explain, RuleCap: rules.RuleCap})
 	if err != nil {
 		return nil, err
 	}

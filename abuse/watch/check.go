@@ -29,8 +29,8 @@ type Answer struct {
 	Pending bool
 }
 
-// Check enrols an account that signs up, or that has changed, and decides on what that changes: one question to
-// the partner, without a sign of what the answer is used for, then all else here. The
+// Check enrols an account that signs up, or that has changed, and decides if that changes its matches:
+// one question to the partner, without a sign of what the answer is used for, then all else here. The
 // identifiers are all that the account has, in the order of [Accounts]; those that it no longer has
 // are forgotten, and identifiers that were enrolled for it before are not asked for again. What is
 // not of the agreement's kinds is left out, and so is everything where the user has opted out.

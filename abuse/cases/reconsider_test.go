@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -206,6 +208,17 @@ func TestLastWordIsCarriedOut(t *testing.T) {
 		require.Equal(t, abuse.Suspend, f.step()[0].Action)
 		require.NoError(t, hear.Work(ctx))
 		require.Equal(t, abuse.Suspend, f.told[len(f.told)-1].Action)
+
+		// When that has run out and is asked for again, it is by the signal alone that nobody has looked
+		// at, and wants a person like any other.
+		f.now = f.told[len(f.told)-1].Until.Add(time.Hour)
+		again := f.reconsider("anna")
+		require.Len(t, again, 1)
+		require.Equal(t, abuse.Suspend, again[0].Action)
+		require.Equal(t, []uuid.UUID{signalID(3)}, again[0].Signals)
+		queue, err := hear.Queue(ctx, 10)
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(queue, func(c cases.Case) bool { return c.Kind == cases.Review && c.Decision.ID == again[0].ID }))
 	})
 }
 

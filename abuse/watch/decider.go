@@ -25,7 +25,8 @@ type DeciderConfig struct {
 	// Settle, if it is not nil, decides in the place of Decide, within the transaction in which the
 	// decision is recorded, so that what it writes holds if and only if the decision does: package
 	// cases has one. With record false nothing has changed and nothing is recorded: Settle gives what
-	// is in force, never a harsher step than that, and must write nothing.
+	// is in force, never a harsher step than that, and must write nothing. Like all that runs in a
+	// transaction it does nothing but read and write rows: it may be called again, and for nothing.
 	Settle func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error)
 	// Own gives what this service's own users have reported about an account, for
 	// [abuse.Evidence.Own]; nil: nothing is known. It is asked where Accounts is asked for holdings,

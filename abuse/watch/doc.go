@@ -21,8 +21,8 @@
 //	reconsidered  the caller has asked, by Decider.Reconsider, and it came to something else
 //
 // The caller asks because he knows what this package cannot: his accounts' holdings and own reports,
-// his rules, his people's rulings, and what a cap has room for. A check without a change decides
-// nothing new, it says what stands.
+// his rules, his people's rulings, and what a cap has room for. A check without a change records
+// nothing: it says what is in force or, where nobody keeps that, what the evidence comes to.
 //
 // It does not stop a partner from asking about accounts that it does not have: the caps of the
 // agreement do, and the session records, which both sides sign, say how many it asked about.

@@ -137,8 +137,8 @@ func forgive(w abuse.Writer, of subject, day int64) error {
 // Reset ends the background of a partner or a rule, or the quarantine of a signal ([KindSignal], named
 // "partner/uuid" as its alarm has it), by the word of a named person. What it did in this day is
 // not held against its band again; caps still hold. What was held back meanwhile is decided again
-// when its evidence next changes. An [*abuse.Error] says that the kind has no mode, or the name is
-// missing.
+// when its evidence next changes, or when the caller asks: see [Desk.HeldBack]. An [*abuse.Error]
+// says that the kind has no mode, or the name is missing.
 func (d *Desk) Reset(ctx context.Context, kind Kind, name, reviewer string) error {
 	store, err := d.store()
 	if err != nil {

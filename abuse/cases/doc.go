@@ -85,6 +85,14 @@
 // What a person has ruled stands until he or its end says otherwise: [Desk.Rule]. The signals that
 // lay before him carry nothing on that account any more; new ones may.
 //
+// # What changes nothing by itself
+//
+// Signals that change are decided on at once. Nobody tells a Desk when a day begins that has room
+// again, when a Reset was made, a step or a ruling has ended ([Desk.Sweep] says so to the caller), the
+// rules are others, or the service knows more of an account: its holdings, its own reports. Until
+// somebody asks, what is in force stays and what has ended stays ended, and a check says that. Hand
+// the accounts to Decider.Reconsider of package watch: they are settled and recorded as after a change.
+//
 // # Tables
 //
 // In force: 'a' ‖ account has the step and the ruling; 'e' ‖ end, 8 ‖ account is for Sweep, 'h' ‖

@@ -183,7 +183,7 @@ func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (s
 // HeldBack gives at most limit accounts whose last decision was milder than the rules came to,
 // because of a cap, a band or a quarantine; those behind the given one, and "" to begin with. They
 // stay so until their evidence changes. Who wants it sooner, when there is room again or after a
-// Reset, calls Settle with their evidence in an Update of his own and records what it gives.
+// Reset, hands them to Decider.Reconsider of package watch, which settles and records it.
 func (d *Desk) HeldBack(r abuse.Reader, behind string, limit int) ([]string, error) {
 	from := []byte{backRow}
 	if behind != "" {

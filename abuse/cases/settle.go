@@ -16,17 +16,23 @@ import (
 // part. One in background says what would have been done; nothing is in force by it. One of a
 // backtest is treated as live: give it a store of its own.
 //
-// With record false nothing is written, and the decision is what would be recorded. Evidence with
-// an account of no or of more than 256 bytes is an [*abuse.Error]; other errors are the store's.
+// With record false nothing has changed, so nothing is decided and nothing written. The answer is
+// then what is in force: of the step, or of the person's word that lifted it, the decision that made
+// it, as it was recorded; and where nothing is in force one to None that is not recorded, with the
+// bound [Unchanged] if the evidence would come to more. Evidence with an account of no or of more
+// than 256 bytes is an [*abuse.Error]; other errors are the store's.
 func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error) {
 	now = now.UTC().Round(0)
 	was, err := loadHeld(w, e.Account)
 	if err != nil {
 		return abuse.Decision{}, err
 	}
+	if !record {
+		return d.shown(w, e, &was, now)
+	}
 	s := settling{desk: d, tally: d.tally(w, now), was: was, current: was.current(now), now: now}
 	dec, err := s.decide(e)
-	if err != nil || !record {
+	if err != nil {
 		return dec, err
 	}
 	is := held{Ruling: was.Ruling, Back: s.back(&dec)}

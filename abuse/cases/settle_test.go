@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -55,25 +54,6 @@ func TestSoftened(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, got, "its signal still holds")
 }
-
-// What is shown is not written.
-func TestNotRecorded(t *testing.T) {
-	b := newBench(t)
-	var shown abuse.Decision
-	require.NoError(t, b.store.View(t.Context(), func(r abuse.Reader) (err error) {
-		shown, err = b.Settle(readOnly{r}, evidence("anna", strong(1, "messenger.example")), b.now, false)
-		return err
-	}))
-	require.Equal(t, abuse.Suspend, shown.Action)
-	require.Equal(t, abuse.None, b.under("anna").Action)
-	require.NotEqual(t, uuid.Nil, shown.ID)
-}
-
-// readOnly fails where it is written to.
-type readOnly struct{ abuse.Reader }
-
-func (readOnly) Put(abuse.Table, []byte, []byte) error { panic("written") }
-func (readOnly) Delete(abuse.Table, []byte) error      { panic("deleted") }
 
 func TestEnds(t *testing.T) {
 	b := newBench(t)

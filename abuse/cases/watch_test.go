@@ -76,11 +76,26 @@ func certificate(t testing.TB, key ed25519.PrivateKey) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// Through the real feed: a signal is reported, revised and withdrawn by the partner, over loopback
-// TLS, and what it carried here is undone.
-func TestUndoneThroughTheFeed(t *testing.T) {
-	ctx, now := t.Context(), noon
-	clock := func() time.Time { return now }
+// feed is a partner, over loopback TLS, and a bench that hears of its signals through package watch.
+type feed struct {
+	*bench
+	tr       *watch.Transmitter
+	theirs   *table
+	mine     marked
+	decider  *watch.Decider
+	receiver *watch.Receiver
+	told     []abuse.Decision
+	events   []watch.Event
+	down     error // what the service gives in the place of carrying a decision out
+}
+
+func newFeed(t *testing.T, desk func(*cases.Config), edit ...func(*feed, *watch.DeciderConfig)) *feed {
+	ctx := t.Context()
+	f := &feed{theirs: &table{all: map[string][]hashing.Identifier{}}}
+	if f.bench = newBench(t); desk != nil {
+		f.bench = newBench(t, desk)
+	}
+	clock := func() time.Time { return f.now }
 	key := func(seed byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(append(make([]byte, 31), seed)) }
 	agreement := &linkage.Agreement{
 		Version: 1, ID: uuid.MustParse("6f9ff7e8-5a0f-4a4b-9c6f-3d1b1f3f0a11"), Protocol: linkage.ProtocolEC, Purpose: linkage.FraudAndAbusePrevention,
@@ -97,89 +112,151 @@ func TestUndoneThroughTheFeed(t *testing.T) {
 		require.NoError(t, err)
 		return v
 	}
-	theirs := &table{all: map[string][]hashing.Identifier{}}
-	tr, err := watch.NewTransmitter(ctx, watch.TransmitterConfig{Agreement: agreement, Signer: key(1), Store: abuse.NewMemory(), Vault: vault("theirs"),
-		Identifiers: theirs.Identifiers, Clock: clock})
+	var err error
+	f.tr, err = watch.NewTransmitter(ctx, watch.TransmitterConfig{Agreement: agreement, Signer: key(1), Store: abuse.NewMemory(), Vault: vault("theirs"),
+		Identifiers: f.theirs.Identifiers, Clock: clock})
 	require.NoError(t, err)
-	srv := httptest.NewUnstartedServer(tr.Handler())
+	srv := httptest.NewUnstartedServer(f.tr.Handler())
 	srv.TLS = watch.ServerTLS(certificate(t, key(1)))
 	srv.StartTLS()
-	defer srv.Close()
+	t.Cleanup(func() {
+		srv.Close()
+		require.NoError(t, f.tr.Close(context.Background()))
+	})
 	client, err := watch.NewClient(watch.ClientConfig{URL: srv.URL, Agreement: agreement, Certificate: certificate(t, key(2))})
 	require.NoError(t, err)
-	defer client.Close()
+	t.Cleanup(client.Close)
 
-	b := newBench(t)
 	tokens := hashing.NewKey()
-	mine := marked{&table{all: map[string][]hashing.Identifier{}}, cases.NewExempt(tokens.Token(phone(t, 999))), tokens}
-	var told []abuse.Decision
-	decider, err := watch.NewDecider(watch.DeciderConfig{Store: b.store, Accounts: mine, Settle: b.Settle, Clock: clock,
-		Deliver: func(_ context.Context, e watch.Event) error {
+	f.mine = marked{&table{all: map[string][]hashing.Identifier{}}, cases.NewExempt(tokens.Token(phone(t, 999))), tokens}
+	cfg := watch.DeciderConfig{Store: f.store, Accounts: f.mine, Settle: f.Settle, Clock: clock,
+		Deliver: func(ctx context.Context, e watch.Event) error {
 			var d abuse.Decision
 			if err := json.Unmarshal(e.Body, &d); err != nil {
 				return err
 			}
-			told = append(told, d)
+			if err := f.carryOut(ctx, d); err != nil {
+				return err
+			}
+			f.events = append(f.events, e)
 			return nil
-		}})
+		}}
+	for _, e := range edit {
+		e(f, &cfg)
+	}
+	f.decider, err = watch.NewDecider(cfg)
 	require.NoError(t, err)
-	receiver, err := watch.NewReceiver(ctx, watch.ReceiverConfig{Agreement: agreement, Signer: key(2), Store: b.store, Vault: vault("mine"), Partner: client,
-		Decider: decider, Accounts: mine, WhenDown: watch.FailOpen, Clock: clock, CheckTimeout: time.Minute})
+	f.receiver, err = watch.NewReceiver(ctx, watch.ReceiverConfig{Agreement: agreement, Signer: key(2), Store: f.store, Vault: vault("mine"), Partner: client,
+		Decider: f.decider, Accounts: f.mine, WhenDown: watch.FailOpen, Clock: clock, CheckTimeout: time.Minute})
 	require.NoError(t, err)
-
-	mine.put("anna", phone(t, 1))
-	mine.put("bert", phone(t, 2))
-	mine.put("helpline", phone(t, 999))
+	f.mine.put("anna", phone(t, 1))
+	f.mine.put("bert", phone(t, 2))
+	f.mine.put("helpline", phone(t, 999))
 	var base []linkage.Account
 	for _, ref := range []string{"anna", "bert", "helpline"} {
-		base = append(base, linkage.Account{Ref: ref, Identifiers: mine.all[ref]})
+		base = append(base, linkage.Account{Ref: ref, Identifiers: f.mine.all[ref]})
 	}
-	_, err = receiver.EnrolBase(ctx, 0, linkage.Slice(base))
+	_, err = f.receiver.EnrolBase(ctx, 0, linkage.Slice(base))
 	require.NoError(t, err)
-	settle := func() []abuse.Decision {
-		t.Helper()
-		told = nil
-		require.NoError(t, tr.Cut(ctx))
-		require.NoError(t, receiver.Follow(ctx))
-		_, err := decider.Step(ctx)
-		require.NoError(t, err)
-		now = now.Add(time.Hour)
-		b.now = now
-		return told
-	}
-	for n, number := range []int{1, 2, 999} {
-		account := fmt.Sprint("there-", n+1)
-		theirs.put(account, phone(t, number))
-		require.NoError(t, tr.Report(ctx, account, strong(n+1, "messenger.example")))
-	}
-	require.Len(t, settle(), 3)
-	first := b.under("anna").Decision
-	require.Equal(t, abuse.Suspend, b.under("anna").Action)
-	require.Equal(t, abuse.Suspend, b.under("bert").Action)
-	require.Equal(t, abuse.None, b.under("helpline").Action, "it is on the list")
+	return f
+}
 
-	require.NoError(t, tr.Retract(ctx, signalID(1)))
-	undo := settle()
+// carryOut is what the service does with a decision.
+func (f *feed) carryOut(_ context.Context, d abuse.Decision) error {
+	if f.down != nil {
+		return f.down
+	}
+	f.told = append(f.told, d)
+	return nil
+}
+
+// report lets the partner say something about a number.
+func (f *feed) report(number int, s abuse.Signal) {
+	f.t.Helper()
+	account := fmt.Sprint("there-", number)
+	f.theirs.put(account, phone(f.t, number))
+	require.NoError(f.t, f.tr.Report(f.t.Context(), account, s))
+}
+
+// pass lets what the partner has said come here.
+func (f *feed) pass() {
+	f.t.Helper()
+	require.NoError(f.t, f.tr.Cut(f.t.Context()))
+	require.NoError(f.t, f.receiver.Follow(f.t.Context()))
+}
+
+// step gives what is carried out by a Step of the decider.
+func (f *feed) step() []abuse.Decision {
+	f.t.Helper()
+	f.told, f.events = nil, nil
+	_, err := f.decider.Step(f.t.Context())
+	require.NoError(f.t, err)
+	return f.told
+}
+
+// hear lets all that was said come here and be carried out, and an hour go by.
+func (f *feed) hear() []abuse.Decision {
+	f.t.Helper()
+	f.pass()
+	defer func() { f.now = f.now.Add(time.Hour) }()
+	return f.step()
+}
+
+func (f *feed) check(account string) abuse.Decision {
+	f.t.Helper()
+	answer, err := f.receiver.Check(f.t.Context(), account, f.mine.all[account])
+	require.NoError(f.t, err)
+	return answer.Decision
+}
+
+func (f *feed) reconsider(accounts ...string) []abuse.Decision {
+	f.t.Helper()
+	require.NoError(f.t, f.decider.Reconsider(f.t.Context(), accounts...))
+	return f.step()
+}
+
+// recorded gives how many decisions there are on an account.
+func (f *feed) recorded(account string) int {
+	f.t.Helper()
+	all, err := f.decider.Decisions(f.t.Context(), account, 1000)
+	require.NoError(f.t, err)
+	return len(all)
+}
+
+// Through the real feed: a signal is reported, revised and withdrawn by the partner, over loopback
+// TLS, and what it carried here is undone.
+func TestUndoneThroughTheFeed(t *testing.T) {
+	ctx, f := t.Context(), newFeed(t, nil)
+	for n, number := range []int{1, 2, 999} {
+		f.report(number, strong(n+1, "messenger.example"))
+	}
+	require.Len(t, f.hear(), 3)
+	first := f.under("anna").Decision
+	require.Equal(t, abuse.Suspend, f.under("anna").Action)
+	require.Equal(t, abuse.Suspend, f.under("bert").Action)
+	require.Equal(t, abuse.None, f.under("helpline").Action, "it is on the list")
+
+	require.NoError(t, f.tr.Retract(ctx, signalID(1)))
+	undo := f.hear()
 	require.Len(t, undo, 1)
 	require.Equal(t, "anna", undo[0].Account)
 	require.Equal(t, abuse.None, undo[0].Action)
 	require.Equal(t, first, undo[0].Undoes)
-	require.Equal(t, abuse.None, b.under("anna").Action)
+	require.Equal(t, abuse.None, f.under("anna").Action)
 
 	revised := weak(2, "messenger.example") // a downgrade
 	revised.Revision = 2
-	require.NoError(t, tr.Report(ctx, "there-2", revised))
-	softer := settle()
+	f.report(2, revised)
+	softer := f.hear()
 	require.Len(t, softer, 1)
 	require.NotEqual(t, uuid.Nil, softer[0].Undoes)
-	require.Equal(t, abuse.Friction, b.under("bert").Action)
+	require.Equal(t, abuse.Friction, f.under("bert").Action)
 
-	mine.put("bert", phone(t, 3)) // he has another number now
-	require.NoError(t, receiver.Enrol(ctx, []linkage.Account{{Ref: "bert", Identifiers: mine.all["bert"]}}))
-	require.Len(t, settle(), 1)
-	require.Equal(t, abuse.None, b.under("bert").Action)
-	got, err := b.ExactReceipts(ctx, "messenger.example", noon)
+	f.mine.put("bert", phone(t, 3)) // he has another number now
+	require.NoError(t, f.receiver.Enrol(ctx, []linkage.Account{{Ref: "bert", Identifiers: f.mine.all["bert"]}}))
+	require.Len(t, f.hear(), 1)
+	require.Equal(t, abuse.None, f.under("bert").Action)
+	got, err := f.ExactReceipts(ctx, "messenger.example", noon)
 	require.NoError(t, err)
 	require.Equal(t, [3]int64{2, 1, 0}, got)
-	require.NoError(t, tr.Close(ctx))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/hueandcry/hueandcry/abuse"
 )
 
-// Change is what has happened to a signal about an account. The zero Change is invalid.
+// Change is what has happened, but for one to a signal about an account. The zero Change is invalid.
 type Change uint8
 
 // The changes.
@@ -20,11 +20,14 @@ const (
 	Revised   Change = 2 // the signal says something else, or matches by other identifiers
 	Withdrawn Change = 3 // it was retracted, or the account no longer holds what it matched by
 	Expired   Change = 4 // its time is over
+	// Reconsidered is a change of no signal: the account was decided on anew because the caller asked,
+	// and it came to something else. See [Decider.Reconsider].
+	Reconsidered Change = 5
 )
 
-var changeNames = [...]string{"invalid", "matched", "revised", "withdrawn", "expired"}
+var changeNames = [...]string{"invalid", "matched", "revised", "withdrawn", "expired", "reconsidered"}
 
-// String gives "matched", "revised", "withdrawn", "expired" or "invalid".
+// String gives "matched", "revised", "withdrawn", "expired", "reconsidered" or "invalid".
 func (c Change) String() string {
 	if int(c) < len(changeNames) {
 		return changeNames[c]
@@ -39,16 +42,18 @@ type Event struct {
 	// decision: a change that is handed on twice, after a crash, has the same ID, and no other has.
 	ID       uuid.UUID
 	Account  string
-	Link     uuid.UUID // the agreement under which the signal came
+	Link     uuid.UUID // the agreement under which the signal came; zero, as the next three are, with Reconsidered
 	Partner  string    // who sent it
 	Signal   uuid.UUID
 	Sequence uint64
 	Change   Change
-	At       time.Time
-	// Decision is the ID of what was decided on the account after the change, and Body the
-	// decision as JSON. Several changes that were decided on together have the same.
+	At       time.Time // when it was decided on
+	// Decision is the ID of what was decided on the account after the change. Several changes that
+	// were decided on together have the same.
 	Decision uuid.UUID
-	Body     json.RawMessage
+	// Body is the decision to carry out, an [abuse.Decision] as JSON: that of Decision, or, where a
+	// later one that is live has been recorded on the account meanwhile, the last of those.
+	Body json.RawMessage
 }
 
 // name gives the event its ID.

@@ -17,8 +17,11 @@ import (
 
 // Answer is what a check came to.
 type Answer struct {
-	// Decision is what to do now. It is stored, and handed on with the changes that led to it, if
-	// there are any.
+	// Decision is what to do now. Where a signal about the account has changed, it was made for that:
+	// it is stored, and handed on with the changes. Where none has, nothing new is decided. With
+	// [DeciderConfig.Settle] it is then what is in force: of the step that the account is under the
+	// decision that made it, which is stored, or None, which is not. With Decide alone it is what the
+	// evidence comes to at this moment, shown and not stored. [Decider.Reconsider] decides anew.
 	Decision abuse.Decision
 	Matched  int // signals that are about the account
 	// Pending says that the partner could not be asked: the decision rests on what is known here,
@@ -26,8 +29,8 @@ type Answer struct {
 	Pending bool
 }
 
-// Check enrols an account that signs up, or that has changed, and decides on it: one question to
-// the partner, without a sign of what the answer is used for, then all else here. The
+// Check enrols an account that signs up, or that has changed, and decides if that changes its matches:
+// one question to the partner, without a sign of what the answer is used for, then all else here. The
 // identifiers are all that the account has, in the order of [Accounts]; those that it no longer has
 // are forgotten, and identifiers that were enrolled for it before are not asked for again. What is
 // not of the agreement's kinds is left out, and so is everything where the user has opted out.
@@ -58,7 +61,7 @@ func (r *Receiver) check(ctx context.Context, account string, ids []hashing.Iden
 	if err != nil {
 		return Answer{}, err
 	}
-	if s.holdings, err = r.cfg.Accounts.Holdings(ctx, account); err != nil && !errors.Is(err, ErrGone) {
+	if s.facts, err = r.cfg.Decider.ask(ctx, r.cfg.Accounts, account); err != nil && !errors.Is(err, ErrGone) {
 		return Answer{}, err // who is not in the caller's tables yet is checked all the same
 	}
 	s.decide = true
@@ -110,7 +113,7 @@ type subject struct {
 	paid     map[asking]linkage.Kept
 	outdated bool // by a check that was made meanwhile
 	decide   bool
-	holdings []abuse.Holding
+	facts    facts
 	verdict  verdict
 }
 
@@ -183,7 +186,7 @@ func (r *Receiver) oweAll(ctx context.Context, all []*subject) error {
 				return err
 			}
 			if s.decide {
-				if s.verdict, err = r.cfg.Decider.settle(w, newLedger(w), s.account, s.holdings); err != nil {
+				if s.verdict, err = r.cfg.Decider.settle(w, newLedger(w), s.account, s.facts); err != nil {
 					return err
 				}
 			}

@@ -280,7 +280,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 				return err
 			}
 			if s.decide {
-				if s.verdict, err = r.cfg.Decider.settle(w, l, s.account, s.holdings); err != nil {
+				if s.verdict, err = r.cfg.Decider.settle(w, l, s.account, s.facts); err != nil {
 					return err
 				}
 			}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -23,12 +24,22 @@ type DeciderConfig struct {
 	Decide func(abuse.Evidence, time.Time) abuse.Decision
 	// Settle, if it is not nil, decides in the place of Decide, within the transaction in which the
 	// decision is recorded, so that what it writes holds if and only if the decision does: package
-	// cases has one. With record false nothing has changed, the decision is shown and not recorded,
-	// and Settle must write nothing.
+	// cases has one. With record false nothing has changed and nothing is recorded: Settle gives what
+	// is in force, never a harsher step than that, and must write nothing. Like all that runs in a
+	// transaction it does nothing but read and write rows: it may be called again, and for nothing.
 	Settle func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error)
+	// Own gives what this service's own users have reported about an account, for
+	// [abuse.Evidence.Own]; nil: nothing is known. It is asked where Accounts is asked for holdings,
+	// outside of transactions, and an error of it, [ErrGone] too, is taken as one of those. New
+	// reports change nothing by themselves: hand their accounts to [Decider.Reconsider].
+	Own func(ctx context.Context, account string) (abuse.Own, error)
 	// Deliver hands a change on. It is called again, also after a restart, until it has given nil
 	// once and that was put down: the same change has the same [Event.ID]. Changes of one account
 	// come in their order.
+	//
+	// What is to be carried out is [Event.Body]. Others hand decisions on too, such as those of people
+	// and other processes with a Decider, so that one may be on its way while a later one is made: of
+	// the decisions on one account carry out the one with the latest At, and no earlier one after it.
 	Deliver func(context.Context, Event) error
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time
@@ -38,7 +49,8 @@ type DeciderConfig struct {
 	Observe
 }
 
-// Decider turns changes of matches, of all partners, into decisions, and hands each change on. One
+// Decider turns changes of matches, of all partners, into decisions, and hands each change on. What
+// else a decision rests on changes without its knowing: [Decider.Reconsider]. One
 // for a store is enough; with several each change is still decided on once. The zero Decider is
 // invalid.
 type Decider struct {
@@ -95,8 +107,8 @@ func (d *Decider) rouse() {
 	}
 }
 
-// Step does what there is to do now: what has run out, accounts with changes, changes to be handed
-// on. It gives the number of changes that were handed on. An error does not keep it from what else
+// Step does what there is to do now: what has run out, accounts with changes and those that are to be
+// reconsidered, changes to be handed on. It gives the number of changes that were handed on. An error does not keep it from what else
 // there is; what failed is left for the next Step.
 func (d *Decider) Step(ctx context.Context) (handed int, err error) {
 	ctx, span := d.tel.span(ctx, "hueandcry.decide")
@@ -143,15 +155,42 @@ func (d *Decider) expire(ctx context.Context) error {
 
 // candidate is an account to decide on, and what the caller knows of it.
 type candidate struct {
-	account  string
-	stamp    []byte
+	account string
+	key     []byte // of the row
+	stamp   []byte
+	again   bool // the caller has asked: see Reconsider
+	facts   facts
+	gone    bool
+	row     undecided
+}
+
+// facts are what the caller knows of an account.
+type facts struct {
 	holdings []abuse.Holding
-	gone     bool
-	row      undecided
+	own      abuse.Own
+}
+
+// ask asks the caller what he knows of an account.
+func (d *Decider) ask(ctx context.Context, accounts Accounts, account string) (f facts, err error) {
+	if f.holdings, err = accounts.Holdings(ctx, account); err != nil {
+		return f, fmt.Errorf("watch: holdings: %w", err)
+	}
+	if d.cfg.Own != nil {
+		if f.own, err = d.cfg.Own(ctx, account); err != nil {
+			return f, fmt.Errorf("watch: own reports: %w", err)
+		}
+	}
+	return f, nil
 }
 
 // bodies are decisions that were made just now, by their IDs: they need not be read to be handed on.
-type bodies map[uuid.UUID]json.RawMessage
+type bodies map[uuid.UUID]made
+
+// made is a decision as JSON, and when it was committed, by this process's clock.
+type made struct {
+	body json.RawMessage
+	at   time.Time
+}
 
 // decide goes once through the accounts with changes.
 func (d *Decider) decide(ctx context.Context, said bodies) error {
@@ -174,8 +213,9 @@ func (d *Decider) decide(ctx context.Context, said bodies) error {
 		var run []candidate
 		now := d.cfg.Clock()
 		for _, row := range rows {
-			account, _, ok := splitAccount(row.Key)
-			if !ok {
+			account, rest, ok := splitAccount(row.Key)
+			again := bytes.Equal(rest, []byte{againRow})
+			if !ok || len(rest) > 0 && !again {
 				return damaged("undecided")
 			}
 			u, err := parseUndecided(row.Value)
@@ -185,12 +225,12 @@ func (d *Decider) decide(ctx context.Context, said bodies) error {
 			if u.notBefore.After(now) {
 				continue // it was gone a moment ago
 			}
-			holdings, err := d.cfg.Accounts.Holdings(ctx, account)
+			facts, err := d.ask(ctx, d.cfg.Accounts, account)
 			if err != nil && !errors.Is(err, ErrGone) {
-				failed = append(failed, fmt.Errorf("watch: holdings: %w", err))
+				failed = append(failed, err)
 				continue
 			}
-			run = append(run, candidate{account, row.Value, holdings, err != nil, u})
+			run = append(run, candidate{account, row.Key, row.Value, again, facts, err != nil, u})
 		}
 		if err := d.settleAll(ctx, run, said); err != nil {
 			failed = append(failed, err)
@@ -222,7 +262,7 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate, said bodies) e
 		verdicts = verdicts[:0]
 		keys := make([][]byte, len(run))
 		for i := range run {
-			keys[i] = accountKey(run[i].account)
+			keys[i] = run[i].key
 		}
 		stamps, err := w.Get(abuse.Undecided, keys...)
 		if err != nil {
@@ -238,7 +278,12 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate, said bodies) e
 				}
 				continue
 			}
-			v, err := d.settle(w, newLedger(w), c.account, c.holdings)
+			var v verdict
+			if c.again {
+				v, err = d.reconsider(w, &c)
+			} else {
+				v, err = d.settle(w, newLedger(w), c.account, c.facts)
+			}
 			if err != nil {
 				return err
 			}
@@ -247,10 +292,11 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate, said bodies) e
 		return nil
 	})
 	if err == nil {
+		at := time.Now()
 		for _, v := range verdicts {
 			d.count(ctx, v)
 			if v.body != nil {
-				said[v.decision.ID] = v.body
+				said[v.decision.ID] = made{v.body, at}
 			}
 		}
 	}
@@ -288,37 +334,54 @@ func (d *Decider) count(ctx context.Context, v verdict) {
 	}
 }
 
+// weighed is what there is to decide on about an account.
+type weighed struct {
+	matches  []*match
+	evidence abuse.Evidence
+	live     int  // signals
+	changed  bool // something is to be told
+}
+
+func (d *Decider) weigh(l *ledger, account string, f facts, now time.Time) (x weighed, err error) {
+	x.evidence = abuse.Evidence{Account: account, Holdings: f.holdings, Own: f.own}
+	x.matches, err = l.account(account)
+	for _, m := range x.matches {
+		m.expire(now.Unix())
+		x.changed = x.changed || m.change() != 0
+		if m.live() {
+			x.live++
+			// What cannot be read is counted in the evidence, and carries nothing.
+			_ = x.evidence.Add(m.partner, linkage.Match{Account: account, Signals: []linkage.MatchedSignal{m.matched()}})
+		}
+	}
+	return x, err
+}
+
 // settle decides on one account within an Update. If something has not been told yet, the decision
 // and an event for each change are written, and the changes marked as told, all in this Update:
 // that is why each is decided on once. If nothing is to be told nothing is written.
-func (d *Decider) settle(w abuse.Writer, l *ledger, account string, holdings []abuse.Holding) (verdict, error) {
-	matches, err := l.account(account)
-	if err != nil {
-		return verdict{}, err
-	}
+func (d *Decider) settle(w abuse.Writer, l *ledger, account string, f facts) (verdict, error) {
 	now, err := d.now(w, account)
 	if err != nil {
 		return verdict{}, err
 	}
-	evidence := abuse.Evidence{Account: account, Holdings: holdings}
-	v := verdict{}
-	changed := false
-	for _, m := range matches {
-		m.expire(now.Unix())
-		changed = changed || m.change() != 0
-		if m.live() {
-			v.matched++
-			// What cannot be read is counted in the evidence, and carries nothing.
-			_ = evidence.Add(m.partner, linkage.Match{Account: account, Signals: []linkage.MatchedSignal{m.matched()}})
-		}
-	}
-	if d.cfg.Settle == nil {
-		v.decision = d.cfg.Decide(evidence, now)
-	} else if v.decision, err = d.cfg.Settle(w, evidence, now, changed); err != nil {
+	x, err := d.weigh(l, account, f, now)
+	if err != nil {
 		return verdict{}, err
 	}
-	if changed {
-		if err := d.record(w, account, matches, now, &v); err != nil {
+	v := verdict{matched: x.live}
+	if d.cfg.Settle == nil {
+		v.decision = d.cfg.Decide(x.evidence, now)
+	} else if v.decision, err = d.cfg.Settle(w, x.evidence, now, x.changed); err != nil {
+		return verdict{}, err
+	}
+	if x.changed {
+		for _, m := range x.matches {
+			if c := m.change(); c != 0 {
+				v.events = append(v.events, m.tell(c, now, v.decision.ID))
+			}
+		}
+		if err := record(w, account, now, &v); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -329,7 +392,7 @@ func (d *Decider) settle(w abuse.Writer, l *ledger, account string, holdings []a
 }
 
 // record writes the decision and its events.
-func (d *Decider) record(w abuse.Writer, account string, matches []*match, now time.Time, v *verdict) error {
+func record(w abuse.Writer, account string, now time.Time, v *verdict) error {
 	body, err := v.decision.MarshalJSON() // json.Marshal would go over it again
 	if err != nil {
 		return fmt.Errorf("watch: a decision cannot be written: %w", err)
@@ -338,17 +401,11 @@ func (d *Decider) record(w abuse.Writer, account string, matches []*match, now t
 		return err
 	}
 	v.body = body
-	for _, m := range matches {
-		c := m.change()
-		if c == 0 {
-			continue
-		}
-		e := m.tell(c, now, v.decision.ID)
-		row := e.row()
+	for i := range v.events {
+		row := v.events[i].row()
 		if err := w.Put(abuse.Outbox, row.Key, row.Value); err != nil {
 			return err
 		}
-		v.events = append(v.events, e)
 	}
 	return nil
 }

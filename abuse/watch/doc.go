@@ -12,6 +12,18 @@
 //	            Cut ─┴─ batches, signed, numbered ──┴─ Follow → matches → decisions → events
 //	   Handler ──────── evaluations within budgets ──── Client
 //
+// What is decided on is a change:
+//
+//	matched       a signal is about the account, for the first time or again
+//	revised       it says something else, or matches by other identifiers
+//	withdrawn     it was retracted, or the account no longer holds what it matched by
+//	expired       its time is over
+//	reconsidered  the caller has asked, by Decider.Reconsider, and it came to something else
+//
+// The caller asks because he knows what this package cannot: his accounts' holdings and own reports,
+// his rules, his people's rulings, and what a cap has room for. A check without a change records
+// nothing: it says what is in force or, where nobody keeps that, what the evidence comes to.
+//
 // It does not stop a partner from asking about accounts that it does not have: the caps of the
 // agreement do, and the session records, which both sides sign, say how many it asked about.
 //

@@ -24,7 +24,8 @@ import (
 //	kept         BE64 era ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
 //	aliases      BE64 era ‖ keyed alias ‖ BE32 page -> list of account, signal
 //	matches      account ‖ link ‖ signal -> match (match.go)
-//	undecided    account -> a stamp, new with every change, first found gone, not before
+//	undecided    account -> a stamp, new with every change, first found gone, not before (ledger.go)
+//	             account ‖ 1 -> the same, of an account that the caller wants reconsidered
 //	expiries     BE64 seconds since 1970 ‖ account ‖ link ‖ signal -> nothing
 //	decisions    account ‖ BE64 (2^64-1 - nanoseconds since 1970) ‖ id -> JSON: the last one comes first
 //	outbox       account ‖ BE64 nanoseconds ‖ id -> event (change.go)
@@ -40,11 +41,16 @@ const (
 	nextNumberRow = 2
 	headsRow      = 3
 	liveKeyRow    = 4
+
+	againRow = 1 // behind the account, in undecided
 )
 
 func accountKey(account string) []byte {
 	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(account)+64), uint16(len(account))), account...)
 }
+
+// againKey is a row of its own, so that a change of a match need not read whether there is one.
+func againKey(account string) []byte { return append(accountKey(account), againRow) }
 
 // splitAccount takes an account off the front of a key.
 func splitAccount(key []byte) (account string, rest []byte, ok bool) {

@@ -44,8 +44,10 @@ func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) err
 			return err
 		}
 		prefix := accountKey(account)
-		if err := w.Delete(abuse.Undecided, prefix); err != nil {
-			return err
+		for _, key := range [][]byte{prefix, againKey(account)} {
+			if err := w.Delete(abuse.Undecided, key); err != nil {
+				return err
+			}
 		}
 		if err := scanAll(w, abuse.Outbox, prefix, func(row abuse.Row) error { return w.Delete(abuse.Outbox, row.Key) }); err != nil {
 			return err

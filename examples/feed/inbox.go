@@ -99,6 +99,7 @@ func (b *inbox) sum() (out reply) {
 				out.Violations++
 			}
 			live[k] = h.Sequence
+		case watch.Reconsidered.String(): // of no signal
 		case watch.Revised.String():
 			if !has || h.Sequence <= was {
 				out.Violations++

@@ -113,7 +113,7 @@ func (d *Decider) rouse() {
 func (d *Decider) Step(ctx context.Context) (handed int, err error) {
 	ctx, span := d.tel.span(ctx, "hueandcry.decide")
 	defer span.End()
-	said := bodies{}
+	said := &bodies{all: map[string]made{}}
 	errExpire := d.expire(ctx)
 	errDecide := d.decide(ctx, said)
 	handed, errDeliver := d.deliver(ctx, said)
@@ -183,8 +183,20 @@ func (d *Decider) ask(ctx context.Context, accounts Accounts, account string) (f
 	return f, nil
 }
 
-// bodies are decisions that were made just now, by their IDs: they need not be read to be handed on.
-type bodies map[uuid.UUID]made
+// bodies are decisions that were made just now, by the keys of their rows: they need not be read to be
+// handed on. Beyond bodiesKept they are read all the same.
+type bodies struct {
+	all  map[string]made
+	size int // bytes
+}
+
+const bodiesKept = 16 << 20
+
+func (b *bodies) keep(key []byte, m made) {
+	if b.size+len(m.body) <= bodiesKept {
+		b.all[string(key)], b.size = m, b.size+len(m.body)
+	}
+}
 
 // made is a decision as JSON, and when it was committed, by this process's clock.
 type made struct {
@@ -193,7 +205,7 @@ type made struct {
 }
 
 // decide goes once through the accounts with changes.
-func (d *Decider) decide(ctx context.Context, said bodies) error {
+func (d *Decider) decide(ctx context.Context, said *bodies) error {
 	var failed []error
 	var from []byte
 	for {
@@ -243,7 +255,7 @@ func (d *Decider) decide(ctx context.Context, said bodies) error {
 
 // settleAll decides on a run of accounts in one Update, and one by one if that fails for a reason
 // that is not the store's: one account does not stand in the way of others.
-func (d *Decider) settleAll(ctx context.Context, run []candidate, said bodies) error {
+func (d *Decider) settleAll(ctx context.Context, run []candidate, said *bodies) error {
 	var store *abuse.StoreError
 	err := d.settleRun(ctx, run, said)
 	if err == nil || len(run) == 1 || errors.As(err, &store) || ctx.Err() != nil {
@@ -256,7 +268,7 @@ func (d *Decider) settleAll(ctx context.Context, run []candidate, said bodies) e
 	return errors.Join(failed...)
 }
 
-func (d *Decider) settleRun(ctx context.Context, run []candidate, said bodies) error {
+func (d *Decider) settleRun(ctx context.Context, run []candidate, said *bodies) error {
 	var verdicts []verdict
 	err := d.cfg.Store.Update(ctx, func(w abuse.Writer) error {
 		verdicts = verdicts[:0]
@@ -296,7 +308,7 @@ func (d *Decider) settleRun(ctx context.Context, run []candidate, said bodies) e
 		for _, v := range verdicts {
 			d.count(ctx, v)
 			if v.body != nil {
-				said[v.decision.ID] = made{v.body, at}
+				said.keep(v.key, made{v.body, at})
 			}
 		}
 	}
@@ -322,7 +334,8 @@ type verdict struct {
 	decision abuse.Decision
 	matched  int // signals that are live
 	events   []Event
-	body     json.RawMessage // of the decision, if it was written
+	key      []byte          // of the decision's row, if it was written
+	body     json.RawMessage // likewise
 }
 
 func (d *Decider) count(ctx context.Context, v verdict) {
@@ -397,10 +410,10 @@ func record(w abuse.Writer, account string, now time.Time, v *verdict) error {
 	if err != nil {
 		return fmt.Errorf("watch: a decision cannot be written: %w", err)
 	}
-	if err := w.Put(abuse.Decisions, decisionKey(account, now, v.decision.ID), body); err != nil {
+	v.key, v.body = decisionKey(account, now, v.decision.ID), body
+	if err := w.Put(abuse.Decisions, v.key, body); err != nil {
 		return err
 	}
-	v.body = body
 	for i := range v.events {
 		row := v.events[i].row()
 		if err := w.Put(abuse.Outbox, row.Key, row.Value); err != nil {

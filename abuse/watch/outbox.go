@@ -32,7 +32,7 @@ func (p *parcel) justMade() bool { return time.Since(p.made) < justMade }
 
 // deliver goes once through the outbox. Of an account whose change was not taken the later ones
 // wait; other accounts do not.
-func (d *Decider) deliver(ctx context.Context, said bodies) (handed int, err error) {
+func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err error) {
 	var failed []error
 	var from []byte
 	stuck := ""
@@ -114,7 +114,7 @@ func (d *Decider) handed(ctx context.Context, done []parcel) (n int, err error) 
 }
 
 // outbox reads a slice of what is to be handed on, each change with the decision to carry out.
-func outbox(r abuse.Reader, from []byte, said bodies) (all []parcel, err error) {
+func outbox(r abuse.Reader, from []byte, said *bodies) (all []parcel, err error) {
 	rows, err := r.Scan(abuse.Outbox, from, nil, outboxSlice)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,8 @@ func outbox(r abuse.Reader, from []byte, said bodies) (all []parcel, err error) 
 		if err != nil {
 			return nil, err
 		}
-		made := said[e.Decision]
+		key := decisionKey(e.Account, e.At, e.Decision)
+		made := said.all[string(key)]
 		e.Body = made.body
 		p := parcel{e, row.Key, e.Decision, made.at}
 		if !p.justMade() {
@@ -139,7 +140,7 @@ func outbox(r abuse.Reader, from []byte, said bodies) (all []parcel, err error) 
 			}
 		}
 		if p.Body == nil {
-			asked, whose = append(asked, decisionKey(e.Account, e.At, e.Decision)), append(whose, i)
+			asked, whose = append(asked, key), append(whose, i)
 		}
 		all = append(all, p)
 	}

@@ -179,3 +179,32 @@ func TestJustMade(t *testing.T) {
 	require.Len(t, h.order, n)
 	require.Equal(t, n+1, store.reads, "one look each, and one for all bodies")
 }
+
+// Each change has the decision on its own account, also where the caller's have no ids of their own,
+// and where there are more than are kept to be handed on.
+func TestBodies(t *testing.T) {
+	store, h := abuse.NewMemory(), &handedOn{}
+	policy := abuse.DefaultPolicy("network.example", abuse.Live)
+	d := testDecider(t, store, &clock{testNow}, h, func(c *DeciderConfig) {
+		c.Decide = func(e abuse.Evidence, now time.Time) abuse.Decision {
+			x := abuse.Decide(e, policy, now)
+			x.ID = uuid.Nil
+			return x
+		}
+	})
+	hear(t, store, "one", testSignal(1, 1), 0)
+	hear(t, store, "two", testSignal(2, 1), 0)
+	_, err := d.Step(t.Context())
+	require.NoError(t, err)
+	require.Len(t, h.all, 2)
+	for _, e := range h.all {
+		require.Equal(t, e.Account, decisionOf(t, e).Account)
+	}
+
+	b, half := bodies{all: map[string]made{}}, make([]byte, bodiesKept/2)
+	for i := range byte(5) {
+		b.keep([]byte{i}, made{body: half})
+	}
+	require.Len(t, b.all, 2)
+	require.Equal(t, bodiesKept, b.size)
+}

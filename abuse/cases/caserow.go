@@ -18,7 +18,7 @@ const (
 	doneRow   = 'd' // closed 8, case 16     -> outcome 1, kind 1
 	theirsRow = 'f' // 1+partner, case 16    -> 1: open cases that partners brought
 	lateRow   = 'l' // due 8, case 16        -> 1: open, and nobody has been told yet that it is late
-	owedRow   = 'o' // debt 1, case 16       -> 1: something is owed to others
+	owedRow   = 'o' // debt 1, case 16       -> 1, what of it is done: something is owed to others
 	queueRow  = 'q' // due 8, case 16        -> kind 1: open
 	caseRow   = 'r' // case 16               -> Case, JSON with a version
 	lastRow   = 'v' // account               -> case 16: its last review
@@ -26,7 +26,7 @@ const (
 
 // What is owed.
 const (
-	debtCarry   = 'c' // references to partners
+	debtCarry   = 'c' // references to partners; done: the 32 bytes of each that was carried
 	debtDeliver = 'd' // the person's decision to the service
 	debtRetract = 'r' // the withdrawal of a signal
 )

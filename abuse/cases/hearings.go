@@ -3,7 +3,6 @@ package cases
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -62,10 +61,12 @@ type HearingsConfig struct {
 	// These three are called until they give nil, also after a restart, by whichever process has them:
 	// in one that only shows cases they are nil, and what is owed is left for the others.
 	//
-	// Carry hands the reference of an appeal to the partner that sent the signal. Retract withdraws a
+	// Carry hands the reference of an appeal to the partner that sent the signal; a call has 30 seconds,
+	// and for one that can never be reached again it gives nil. Retract withdraws a
 	// signal of this service's own from every partner that has it: with package watch,
 	// Transmitter.Retract of each of its transmitters. Deliver hands a person's decision on, to be
-	// carried out, unless there is a later one by then. The same may come twice.
+	// carried out, or a later one about the account, also an automatic one, if there is one by then:
+	// what it hands on last is what holds. The same may come twice.
 	Carry   func(context.Context, AppealReference) error
 	Retract func(ctx context.Context, signal uuid.UUID) error
 	Deliver func(context.Context, abuse.Decision) error
@@ -161,7 +162,8 @@ const runRows = 500 // looked at in one go
 
 // Work does what is owed: references that are to be carried, signals to be withdrawn, cases that
 // have passed their time. It is to be called every minute or so; what fails is left for the next
-// call, and is in the error.
+// call, and is in the error. A partner that hangs takes it half a minute: give it a context with more
+// time than all of them may take.
 func (h *Hearings) Work(ctx context.Context) error {
 	return errors.Join(h.ring(ctx), h.settleDebts(ctx))
 }
@@ -197,102 +199,4 @@ func (h *Hearings) ring(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// settleDebts goes once through what is owed to others. What this process has no function for is
-// left to another that has.
-func (h *Hearings) settleDebts(ctx context.Context) error {
-	var failed []error
-	for _, debt := range []byte{debtCarry, debtDeliver, debtRetract} {
-		if h.payer(debt) == nil {
-			continue
-		}
-		for from, to := []byte{owedRow, debt}, []byte{owedRow, debt + 1}; ; {
-			var owing []Case
-			err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-				owing, err = listed(r, from, to, runRows)
-				return err
-			})
-			if err != nil {
-				return errors.Join(append(failed, err)...)
-			}
-			for i := range owing {
-				if err := h.pay(ctx, debt, &owing[i]); err != nil {
-					failed = append(failed, err)
-				}
-			}
-			if len(owing) < runRows {
-				break
-			}
-			from = append(owedKey(debt, owing[len(owing)-1].ID), 0)
-		}
-	}
-	return errors.Join(failed...)
-}
-
-// payer is what pays debts of a kind; nil: this process has nothing for it.
-func (h *Hearings) payer(debt byte) func(context.Context, *Case) error {
-	switch {
-	case debt == debtCarry && h.cfg.Carry != nil:
-		return func(ctx context.Context, c *Case) error {
-			for _, ref := range h.references(c) {
-				if err := h.cfg.Carry(ctx, ref); err != nil {
-					return fmt.Errorf("cases: a reference could not be carried: %w", err)
-				}
-			}
-			return nil
-		}
-	case debt == debtRetract && h.cfg.Retract != nil:
-		return func(ctx context.Context, c *Case) error {
-			if err := h.cfg.Retract(ctx, c.Signal); err != nil {
-				return fmt.Errorf("cases: a signal could not be withdrawn: %w", err)
-			}
-			return nil
-		}
-	case debt == debtDeliver && h.cfg.Deliver != nil:
-		return func(ctx context.Context, c *Case) error {
-			return h.deliver(ctx, c)
-		}
-	}
-	return nil
-}
-
-// deliver hands the person's decision on while it is the last word about the account. Debts are in no
-// order of time, so an older one could come last and stay: it is dropped, for the later decision has
-// who delivers it: a person's has a debt of its own, and an automatic one is delivered by package
-// watch, or by who settled.
-func (h *Hearings) deliver(ctx context.Context, c *Case) error {
-	for said := uuid.Nil; ; {
-		var d abuse.Decision
-		err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-			d, err = lastLive(r, c.Decision.Account)
-			return err
-		})
-		switch {
-		case err != nil:
-			return err
-		case d.ID == uuid.Nil:
-			return ErrNoDecision
-		case said == uuid.Nil && d.ID != c.Result, d.ID == said:
-			return nil
-		}
-		// Looked at again afterwards: where another has delivered a later one meanwhile, ours came
-		// behind it, and the later one is said once more.
-		if err := h.cfg.Deliver(ctx, d); err != nil {
-			return fmt.Errorf("cases: a decision could not be delivered: %w", err)
-		}
-		said = d.ID
-	}
-}
-
-// pay does what one case owes, and puts down that it is done.
-func (h *Hearings) pay(ctx context.Context, debt byte, c *Case) error {
-	pays := h.payer(debt)
-	if pays == nil {
-		return nil
-	}
-	if err := pays(ctx, c); err != nil {
-		return err
-	}
-	return h.store.Update(ctx, func(w abuse.Writer) error { return w.Delete(abuse.Cases, owedKey(debt, c.ID)) })
 }

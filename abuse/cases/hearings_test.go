@@ -53,7 +53,11 @@ func newCourt(t testing.TB, name string, change func(*cases.HearingsConfig)) *co
 }
 
 func newCourtWithin(t testing.TB, name string, limits cases.Limits, change func(*cases.HearingsConfig)) *court {
-	b := &court{store: abuse.NewMemory(), clock: &hands{at: session}, name: name}
+	return newCourtOn(t, abuse.NewMemory(), name, limits, change)
+}
+
+func newCourtOn(t testing.TB, store abuse.Store, name string, limits cases.Limits, change func(*cases.HearingsConfig)) *court {
+	b := &court{store: store, clock: &hands{at: session}, name: name}
 	policy := abuse.DefaultPolicy(name, abuse.Live)
 	var err error
 	b.desk, err = cases.New(cases.Config{Store: b.store, Clock: b.clock.now, Limits: limits,

@@ -129,7 +129,7 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		return abuse.Decision{}, err
 	}
 	if debt != 0 {
-		_ = h.pay(ctx, debt, &c) // if it fails it is still owed, and Work tries again
+		_ = h.pay(ctx, newPass(), debt, &c) // if it fails it is still owed, and Work tries again
 	}
 	return d, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -17,9 +18,37 @@ type Ended struct {
 
 const sweepSlice = 200
 
+// ended gives what has run out of an account: the automatic step, a person's above it, or both where
+// nobody has swept in between.
+func (h *held) ended(account string, now time.Time) (all []Ended) {
+	remains := h.current(now)
+	if !h.Step.IsZero() && h.Step.over(now) {
+		all = append(all, Ended{h.Step, max(remains.Action, abuse.None)})
+	}
+	if r := &h.Ruling; !r.IsZero() && !r.stands(now) && r.Action > abuse.None {
+		step := r.step()
+		step.Account = account
+		all = append(all, Ended{step, max(remains.Action, abuse.None)})
+	}
+	return all
+}
+
+func endedAccount(key []byte) (string, error) {
+	if len(key) < 9 {
+		return "", damaged("in_force")
+	}
+	account, rest, ok := cut(key[9:])
+	if !ok || len(rest) > 0 {
+		return "", damaged("in_force")
+	}
+	return account, nil
+}
+
 // Sweep tells which steps have run out, and forgets them: f is called for each before it is
 // forgotten, so that it hears of each at least once, and twice if the process or the store fails in
-// between. It works in slices, each a transaction of its own, until nothing is left or f gives an
+// between. Of an account where an automatic step and a person's above it have both run out it hears
+// of both, the automatic one first. A step whose place a later decision has taken is not told any
+// more: the decision says what the account is under. Sweep works in slices, each a transaction of its own, until nothing is left or f gives an
 // error. A step that has run out is over also where Sweep was not called; no undo is issued and no
 // receipt counted for what has reached its own end.
 func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) error {
@@ -31,30 +60,22 @@ func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) 
 		now := d.now()
 		to := binary.BigEndian.AppendUint64([]byte{endRow}, uint64(max(now.Unix(), 0))) // its second is over
 		var rows []abuse.Row
-		var ended []Ended
+		var ended [][]Ended // of each row
 		err := store.View(ctx, func(r abuse.Reader) (err error) {
 			if rows, err = r.Scan(abuse.InForce, []byte{endRow}, to, sweepSlice); err != nil {
 				return err
 			}
-			ended = make([]Ended, len(rows))
+			ended = make([][]Ended, len(rows))
 			for i, row := range rows {
-				account, _, ok := cut(row.Key[9:])
-				if !ok {
-					return damaged("in_force")
+				account, err := endedAccount(row.Key)
+				if err != nil {
+					return err
 				}
 				h, err := loadHeld(r, account)
 				if err != nil {
 					return err
 				}
-				remains := h.current(now)
-				switch {
-				case !h.Step.IsZero() && h.Step.over(now):
-					ended[i] = Ended{h.Step, max(remains.Action, abuse.None)}
-				case !h.Ruling.IsZero() && !h.Ruling.stands(now) && h.Ruling.Action > abuse.None:
-					step := h.Ruling.step()
-					step.Account = account
-					ended[i] = Ended{step, max(remains.Action, abuse.None)}
-				}
+				ended[i] = h.ended(account, now)
 			}
 			return nil
 		})
@@ -63,17 +84,23 @@ func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) 
 		}
 		told := 0
 		var refused error
-		for _, e := range ended {
-			if !e.Step.IsZero() {
+		for _, all := range ended {
+			for _, e := range all {
 				if refused = f(ctx, e); refused != nil {
 					break
 				}
+			}
+			if refused != nil {
+				break
 			}
 			told++
 		}
 		err = store.Update(ctx, func(w abuse.Writer) error {
 			for _, row := range rows[:told] {
-				account, _, _ := cut(row.Key[9:])
+				account, err := endedAccount(row.Key)
+				if err != nil {
+					return err
+				}
 				was, err := loadHeld(w, account)
 				if err != nil {
 					return err

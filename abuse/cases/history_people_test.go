@@ -175,7 +175,7 @@ func (h *history) appeal() {
 // answer lets a person answer a case, whose evidence may change while he looks at it.
 func (h *history) answer() {
 	h.t.Helper()
-	queue, err := h.Queue(ctx, 100)
+	queue, err := h.Queue(ctx, 1+h.r.IntN(3))
 	require.NoError(h.t, err)
 	if len(queue) == 0 {
 		return

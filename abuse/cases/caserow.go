@@ -28,6 +28,7 @@ const (
 const (
 	debtCarry   = 'c' // references to partners; done: the 32 bytes of each that was carried
 	debtDeliver = 'd' // the person's decision to the service
+	debtLeft    = 'l' // what an answer has left is to be looked at; done: 16 bytes, the decision before the answer
 	debtRetract = 'r' // the withdrawal of a signal
 )
 

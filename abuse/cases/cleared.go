@@ -14,10 +14,69 @@ import (
 // A ruling of the desk's holds back the signals that its person has seen for as long as it stands. One
 // with an end ("limit for two days") would let them suspend the account again on the day after, over
 // the person's head. So they are put down here, and left out of the evidence once no ruling has them.
+//
+// A finding is what was seen, and not a signal's ID alone: what is made of a cause that was seen is
+// the same finding, and so is what has its cause in common with a signal of the same origin, or is a
+// copy that came another way. An ID that an origin has not given is another's claim about it, and
+// what one partner says of a cause binds no other origin: no partner clears an account of what
+// others will say.
 
-const clearedBytes = 24 // signal 16, BE64 seconds: when it was seen
+// findings appends what was seen with the signals of a decision: each as it came, and its cause, by
+// its origin and from nobody.
+func findings(seen []Carrier, signals []abuse.Weighed) []Carrier {
+	for i := range signals {
+		s := &signals[i].Signal
+		seen = append(seen, Carrier{signals[i].From, s.Origin, s.ID})
+		if s.Cause != uuid.Nil {
+			seen = append(seen, Carrier{Origin: s.Origin, Signal: s.Cause})
+		}
+	}
+	return seen
+}
 
-// readCleared gives the signals that do not count against the account any more.
+// covered says whether a signal is of a finding that was seen.
+func covered(seen []Carrier, x *abuse.Sighting) bool {
+	s := &x.Signal
+	return slices.ContainsFunc(seen, func(c Carrier) bool {
+		switch {
+		case c.Signal == s.ID:
+			return c.From == x.From || c.Origin == s.Origin
+		case s.Cause == uuid.Nil || c.Signal != s.Cause:
+			return false
+		}
+		return c.From != "" || c.Origin == s.Origin
+	})
+}
+
+const clearedBytes = 24 // finding 16, BE64 seconds: when it was seen
+
+// clearedAs is how a finding is put down: a digest of what it is compared by. In rows of before there
+// were these the signal's own ID stands.
+func clearedAs(how, name string, id uuid.UUID) uuid.UUID {
+	return digestID("cleared "+how, []byte(name), id[:])
+}
+
+// clears gives what is put down of a signal, so that [cleared] finds what covered would.
+func clears(x *abuse.Sighting) []uuid.UUID {
+	s := &x.Signal
+	all := []uuid.UUID{clearedAs("signal", s.Origin, s.ID), clearedAs("sent", x.From, s.ID), clearedAs("cause", "", s.ID)}
+	if s.Cause != uuid.Nil {
+		all = append(all, clearedAs("signal", s.Origin, s.Cause), clearedAs("cause", s.Origin, s.Cause))
+	}
+	return all
+}
+
+// cleared says whether a signal is of a finding that was put down.
+func cleared(all map[uuid.UUID]int64, x *abuse.Sighting) bool {
+	s := &x.Signal
+	keys := []uuid.UUID{s.ID, clearedAs("signal", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
+	if s.Cause != uuid.Nil {
+		keys = append(keys, s.Cause, clearedAs("cause", "", s.Cause), clearedAs("cause", s.Origin, s.Cause))
+	}
+	return slices.ContainsFunc(keys, func(key uuid.UUID) bool { _, ok := all[key]; return ok })
+}
+
+// readCleared gives the findings that do not count against the account any more.
 func readCleared(r abuse.Reader, account string) (map[uuid.UUID]int64, error) {
 	got, err := r.Get(abuse.Cases, text([]byte{clearRow}, account))
 	if err != nil || got[0] == nil {
@@ -41,14 +100,19 @@ func clearSeen(w abuse.Writer, d *abuse.Decision, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	value := make([]byte, 0, clearedBytes*(len(all)+len(d.Explanation.Signals)))
+	value := make([]byte, 0, clearedBytes*(len(all)+5*len(d.Explanation.Signals)))
 	put := func(id uuid.UUID, at int64) {
 		value = binary.BigEndian.AppendUint64(append(value, id[:]...), uint64(at))
 	}
+	done := make(map[uuid.UUID]bool)
 	for i := range d.Explanation.Signals {
-		id := d.Explanation.Signals[i].Signal.ID
-		delete(all, id)
-		put(id, now.Unix())
+		for _, id := range clears(&d.Explanation.Signals[i].Sighting) {
+			if !done[id] {
+				done[id] = true
+				delete(all, id)
+				put(id, now.Unix())
+			}
+		}
 	}
 	ids := make([]uuid.UUID, 0, len(all))
 	for id, at := range all {
@@ -72,8 +136,8 @@ func (h *Hearings) withoutCleared(r abuse.Reader, e abuse.Evidence, now time.Tim
 	if len(e.Account) > maxAccount {
 		return e, nil // the desk says so
 	}
-	cleared, err := readCleared(r, e.Account)
-	if err != nil || len(cleared) == 0 {
+	all, err := readCleared(r, e.Account)
+	if err != nil || len(all) == 0 {
 		return e, err
 	}
 	ruling, _, err := h.cfg.Desk.Ruling(r, e.Account, now)
@@ -81,7 +145,6 @@ func (h *Hearings) withoutCleared(r abuse.Reader, e abuse.Evidence, now time.Tim
 		return e, err
 	}
 	return without(e, func(x *abuse.Sighting) bool {
-		_, ok := cleared[x.Signal.ID]
-		return ok && !ruling.saw(x)
+		return cleared(all, x) && !ruling.saw(x)
 	}), nil
 }

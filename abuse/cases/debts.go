@@ -31,7 +31,8 @@ func newPass() *pass { return &pass{map[string]uuid.UUID{}, map[string]bool{}} }
 func (h *Hearings) settleDebts(ctx context.Context) error {
 	var failed []error
 	p := newPass()
-	for _, debt := range []byte{debtCarry, debtDeliver, debtRetract} {
+	// What is left comes first: it may bring a later word that is to be delivered.
+	for _, debt := range []byte{debtLeft, debtCarry, debtDeliver, debtRetract} {
 		if h.payer(debt) == nil {
 			continue
 		}
@@ -77,6 +78,8 @@ func (h *Hearings) payRow(ctx context.Context, p *pass, debt byte, key []byte) e
 // payer is what pays debts of a kind; nil: this process has nothing for it.
 func (h *Hearings) payer(debt byte) func(context.Context, *pass, *Case) error {
 	switch {
+	case debt == debtLeft && !h.cfg.Console:
+		return h.payLeft
 	case debt == debtCarry && h.cfg.Carry != nil:
 		return h.carry
 	case debt == debtRetract && h.cfg.Retract != nil:
@@ -104,6 +107,36 @@ func (h *Hearings) retract(ctx context.Context, _ *pass, c *Case) error {
 		return fmt.Errorf("cases: a signal could not be withdrawn: %w", err)
 	}
 	return h.paid(ctx, debtRetract, c)
+}
+
+// payLeft does what a console has left to be done here.
+func (h *Hearings) payLeft(ctx context.Context, _ *pass, c *Case) error {
+	key := owedKey(debtLeft, c.ID)
+	return h.store.Update(ctx, func(w abuse.Writer) error {
+		got, err := w.Get(abuse.Cases, key)
+		if err != nil || got[0] == nil {
+			return err
+		}
+		if len(got[0]) != 17 || got[0][0] != mark[0] {
+			return damaged("case")
+		}
+		id, account := uuid.UUID(got[0][1:]), c.Decision.Account
+		last, err := lastDecision(w, account)
+		if err != nil {
+			return err
+		}
+		var weighed abuse.Decision
+		if last.ID == id || last.ID == c.Result { // otherwise it has been decided anew since
+			weighed, err = findDecision(w, account, id)
+			if err != nil && !errors.Is(err, ErrNoDecision) {
+				return err
+			}
+		}
+		if err := h.left(w, c, &weighed, h.now()); err != nil {
+			return err
+		}
+		return w.Delete(abuse.Cases, key)
+	})
 }
 
 // deliver hands on the last decision about the account, the person's or a later one. While the debt is

@@ -70,6 +70,11 @@ type HearingsConfig struct {
 	Carry   func(context.Context, AppealReference) error
 	Retract func(ctx context.Context, signal uuid.UUID) error
 	Deliver func(context.Context, abuse.Decision) error
+	// Console says that this process shows cases and takes answers, for a service whose rules for
+	// reviews are another process's: it does not settle, and ReviewFrom, ReviewRule, Sample and the
+	// Desk's Decide mean nothing to it. What an answer leaves to be decided on or to be reviewed is
+	// owed, and Work of a process without Console does it, under what that process has.
+	Console bool
 	// Overdue is told of each case that has passed its time, once unless something fails meanwhile.
 	Overdue func(Case)
 	// Clock gives the time; nil means time.Now.
@@ -146,6 +151,9 @@ type SettleFunc = func(w abuse.Writer, e abuse.Evidence, now time.Time, record b
 // and a decision that wants a person is put into the queue.
 func (h *Hearings) Around(settle SettleFunc) SettleFunc {
 	return func(w abuse.Writer, e abuse.Evidence, now time.Time, record bool) (abuse.Decision, error) {
+		if h.cfg.Console {
+			return abuse.Decision{}, &abuse.Error{Field: "config Console", Problem: "says that this process does not settle"}
+		}
 		e, err := h.withoutCleared(w, e, now)
 		if err != nil {
 			return abuse.Decision{}, err

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -76,8 +77,13 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // where a step is upheld that is not in force any more, and where a decision is overturned or made milder
 // while the account is under a step by other signals, which stays; it has a review of its own if it wants one.
 //
-// An answer that leaves a step on the account is about what the case showed when it was claimed: where
-// that has changed since, it is [ErrMoved]. One that takes a step back may come late.
+// An answer that leaves a step on the account is about what the case showed when it was claimed. Where
+// the step, the person's ruling above it or what carries them is another by now, it is [ErrMoved]; where
+// it would make the step harsher or put it beyond its end, also for any other change. One that takes a
+// step back may come late, unless another person has put one on the account meanwhile; so may one that
+// makes it milder, while it is as harsh as it was and nothing that carried it is withdrawn. What has come in since the claim is not covered by such an answer: it
+// is decided on at once, without what was shown; where that comes to a step, the automatic decision
+// follows the person's and has a review of its own. So nobody holds up relief by sending more.
 //
 // It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
 // [*abuse.Error] for what a Resolution may not say.
@@ -85,6 +91,7 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 	var c Case
 	debt := byte(0)
 	err = h.store.Update(ctx, func(w abuse.Writer) (err error) {
+		var weighed abuse.Decision // the last one before the answer
 		d, debt = abuse.Decision{}, 0
 		if c, err = readCase(w, id); err != nil {
 			return err
@@ -101,7 +108,7 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		}
 		switch {
 		case c.Kind != Contested:
-			if d, err = h.answer(w, &c, &r, now); err != nil {
+			if d, weighed, err = h.answer(w, &c, &r, now); err != nil {
 				return err
 			}
 			if err := h.learn(w, &c, &r, now); err != nil {
@@ -123,7 +130,10 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		if err := closeCase(w, &c); err != nil {
 			return err
 		}
-		return h.considerLeft(w, &c, now)
+		if h.cfg.Console && c.Kind != Contested {
+			return w.Put(abuse.Cases, owedKey(debtLeft, c.ID), append(bytes.Clone(mark), weighed.ID[:]...))
+		}
+		return h.left(w, &c, &weighed, now)
 	})
 	if err != nil {
 		return abuse.Decision{}, err
@@ -134,38 +144,38 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 	return d, nil
 }
 
-// answer makes the person's decision, puts it into force and records it.
-func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time) (d abuse.Decision, err error) {
+// answer makes the person's decision, puts it into force and records it. It gives the last decision
+// before it, too.
+func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time) (d, last abuse.Decision, err error) {
 	base := &c.Decision
-	last, err := lastDecision(w, base.Account)
-	if err != nil {
-		return d, err
+	if last, err = lastDecision(w, base.Account); err != nil {
+		return d, last, err
 	}
 	at := now
 	if !at.After(last.At) {
 		at = last.At.Add(1) // later than the last one's, also where the clock was set back
 	}
-	stands, err := h.standing(w, base.Account, now)
-	switch {
-	case err != nil:
-		return d, err
-	case !c.shows(&last), r.Outcome != Overturned && (stands != c.Standing || c.lost(&last)):
-		return d, ErrMoved
-	}
-	was := c.seen()
 	step, under, err := h.cfg.Desk.InForce(w, base.Account, now)
 	if err != nil {
-		return d, err
+		return d, last, err
+	}
+	ruling, _, err := h.cfg.Desk.Ruling(w, base.Account, now)
+	if err != nil {
+		return d, last, err
+	}
+	if c.moved(r, &last, &step, &ruling) {
+		return d, last, ErrMoved
 	}
 	if under && r.softens(&step) {
-		if left, err := h.leave(w, c, r, &step, now); left || err != nil {
-			return d, err
+		if left, err := h.leave(w, c, r, &last, &step, now); left || err != nil {
+			return d, last, err
 		}
 	}
+	was := c.seen(&last)
+	if r.Outcome == Upheld && (!under || step.Action != base.Action) {
+		return d, last, nil // it is gone, or something else has taken its place: there is nothing to uphold
+	}
 	if r.Outcome == Upheld && !r.ForEver {
-		if !under || step.Action != base.Action {
-			return d, nil // it is gone, or something else has taken its place: there is nothing to uphold
-		}
 		d = was
 		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
 		d.At, d.Until, d.Undoes, d.UndoneSince, d.Bounds = at, step.Until, uuid.Nil, time.Time{}, nil
@@ -187,27 +197,17 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 			ruling.Until = time.Time{}
 		}
 		if err := clearSeen(w, &was, now); err != nil {
-			return d, err
+			return d, last, err
+		}
+		if err := onlySeen(w, &was); err != nil {
+			return d, last, err
 		}
 		if d, err = h.cfg.Desk.Rule(w, was, ruling, at); err != nil {
-			return d, err
+			return d, last, err
 		}
 	}
 	d.Reason, d.Undo = c.reasons(r, &d)
-	return d, Record(w, d)
-}
-
-// seen is the decision with all signals that the case has shown: the person's word is about them too.
-func (c *Case) seen() abuse.Decision {
-	d := c.Decision
-	d.Explanation.Signals = slices.Clone(d.Explanation.Signals)
-	for i := range c.Current.Explanation.Signals {
-		s := &c.Current.Explanation.Signals[i]
-		if !explains(&d, &Carrier{From: s.From, Signal: s.Signal.ID}) {
-			d.Explanation.Signals = append(d.Explanation.Signals, *s)
-		}
-	}
-	return d
+	return d, last, Record(w, d)
 }
 
 // reasons are the sentences of the person's decision d.

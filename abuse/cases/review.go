@@ -166,7 +166,7 @@ func (h *Hearings) Forget(w abuse.Writer, account string) error {
 		for _, c := range all {
 			for _, key := range [][]byte{append(prefix[:len(prefix):len(prefix)], c.ID[:]...), idKey(caseRow, c.ID),
 				dueKey(queueRow, c.Due, c.ID), dueKey(lateRow, c.Due, c.ID), dueKey(doneRow, c.Closed, c.ID),
-				owedKey(debtCarry, c.ID), owedKey(debtDeliver, c.ID)} {
+				owedKey(debtCarry, c.ID), owedKey(debtDeliver, c.ID), owedKey(debtLeft, c.ID)} {
 				if err := w.Delete(abuse.Cases, key); err != nil {
 					return err
 				}

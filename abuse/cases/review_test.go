@@ -209,7 +209,8 @@ func TestClaims(t *testing.T) {
 	require.ErrorIs(t, err, cases.ErrNoCase)
 }
 
-// A person rules on what he has seen: if other signals carry the step by now, he is asked to look.
+// A person upholds what he has seen: if other signals carry the step by now, he is asked to look. Who
+// takes back what the case is about need not.
 func TestMoved(t *testing.T) {
 	b := newCourt(t, self, nil)
 	b.decide(t, brought("a", alleged(1, "messenger")))
@@ -218,15 +219,18 @@ func TestMoved(t *testing.T) {
 	require.NoError(t, err)
 	later := b.decide(t, brought("a", alleged(2, "bank")))
 	require.Equal(t, abuse.Suspend, later.Action)
-	r := overturned(cases.WrongSignal)
-	r.Version, r.Reviewer = c.Version, "Agatha"
-	_, err = b.Resolve(ctx, id, r)
-	require.ErrorIs(t, err, cases.ErrMoved)
-	require.Equal(t, abuse.Suspend, b.action(t, "a"))
+	for _, r := range []cases.Resolution{{Outcome: cases.Upheld}, {Outcome: cases.Changed, Step: abuse.Disable, ForEver: true}} {
+		r.Version, r.Reviewer = c.Version, "Agatha"
+		_, err = b.Resolve(ctx, id, r)
+		require.ErrorIs(t, err, cases.ErrMoved)
+		require.Equal(t, abuse.Suspend, b.action(t, "a"))
+	}
 	c, err = b.Claim(ctx, id, "Agatha")
 	require.NoError(t, err)
 	same(t, later, c.Current, "the case has what is in force by now")
-	r.Version = c.Version
+	b.decide(t, brought("a", alleged(3, "bank")))
+	r := overturned(cases.WrongSignal)
+	r.Version, r.Reviewer = c.Version, "Agatha"
 	_, err = b.Resolve(ctx, id, r)
 	require.NoError(t, err)
 	require.Equal(t, abuse.Suspend, b.action(t, "a"), "by a signal that the decision was not about")

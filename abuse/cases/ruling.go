@@ -28,9 +28,9 @@ type Ruling struct {
 	// These are set by Rule.
 	Decision uuid.UUID `json:"decision"`
 	At       time.Time `json:"at"`
-	Since    time.Time `json:"since,omitzero"` // when the account came under a step as harsh as this
-	Rule     string    `json:"rule"`           // of the decision that was ruled on
-	Seen     []Carrier `json:"seen,omitempty"`
+	Since    time.Time `json:"since,omitzero"`     // when the account came under a step as harsh as this
+	Rule     string    `json:"rule"`               // of the decision that was ruled on
+	Seen     []Carrier `json:"seen,omitempty"`     // the signals; and their causes, by origin and from nobody
 	Carriers []Carrier `json:"carriers,omitempty"` // of the step that was in force then: whose origins hear of it if it is overturned
 }
 
@@ -42,9 +42,7 @@ func (r *Ruling) stands(now time.Time) bool {
 	return r.Reviewer != "" && (r.Until.IsZero() || now.Before(r.Until))
 }
 
-func (r *Ruling) saw(x *abuse.Sighting) bool {
-	return slices.ContainsFunc(r.Seen, func(c Carrier) bool { return c.From == x.From && c.Signal == x.Signal.ID })
-}
+func (r *Ruling) saw(x *abuse.Sighting) bool { return covered(r.Seen, x) }
 
 func (r *Ruling) step() Step {
 	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.since(), Reviewer: r.Reviewer, Carriers: r.Carriers}
@@ -66,7 +64,9 @@ func (r *Ruling) onto(dec *abuse.Decision) {
 
 // Rule puts a person's decision in force, within the caller's transaction. It is about the account
 // of the decision was, that the person has looked at: all signals of its explanation, and those
-// that carry the step in force, have been seen. It gives the person's own decision, which has
+// that carry the step in force, have been seen, and so has what is one finding with them: a signal
+// made of one that was seen, one of the same origin with the same cause, a copy that comes another
+// way. It gives the person's own decision, which has
 // Automated false, and Undoes where it is milder than what is in force; the caller records it and
 // carries it out. Bounds do not hold a person.
 //
@@ -101,11 +101,7 @@ func (d *Desk) Rule(w abuse.Writer, was abuse.Decision, r Ruling, now time.Time)
 	if before.Ruling.stands(now) {
 		r.Seen = append(r.Seen, before.Ruling.Seen...)
 	}
-	for i := range was.Explanation.Signals {
-		s := &was.Explanation.Signals[i]
-		r.Seen = append(r.Seen, Carrier{s.From, s.Signal.Origin, s.Signal.ID})
-	}
-	r.Seen = tidy(r.Seen)
+	r.Seen = tidy(findings(r.Seen, was.Explanation.Signals))
 	r.Decision = ruledID(&was, &r)
 
 	dec := was

@@ -28,25 +28,74 @@ func (h *Hearings) standing(r abuse.Reader, account string, now time.Time) (s St
 	return Standing{step.Decision, step.Action, ruling.Decision}, err
 }
 
-// shows says whether the case shows each signal that the last decision has weighed, so that a person
-// who rules on the account has seen it.
-func (c *Case) shows(last *abuse.Decision) bool {
-	return !slices.ContainsFunc(last.Explanation.Signals, func(s abuse.Weighed) bool {
-		carrier := Carrier{From: s.From, Signal: s.Signal.ID}
-		return !explains(&c.Decision, &carrier) && !explains(&c.Current, &carrier)
-	})
+// moved says whether an answer is about something that is not so any more, and has to be given anew.
+// Last is the last decision, step what is in force and ruling what a person's has above it.
+func (c *Case) moved(r *Resolution, last *abuse.Decision, step *Step, ruling *Ruling) bool {
+	ruled := ruling.Decision != c.Standing.Ruling
+	carries := func(s *abuse.Weighed) bool {
+		return slices.Contains(last.Signals, s.Signal.ID) || slices.Contains(c.Decision.Signals, s.Signal.ID) ||
+			slices.Contains(c.Current.Signals, s.Signal.ID)
+	}
+	all := func(*abuse.Weighed) bool { return true }
+	switch {
+	case r.Outcome == Overturned: // what has come in since counts anew; a person's word is taken back by who knows it
+		return ruled && ruling.Action > abuse.None
+	case r.ForEver || r.Outcome == Changed && !r.softens(step):
+		return ruled || step.Decision != c.Standing.Decision || step.Action != c.Standing.Action || c.lost(last, all) || len(c.unseen(last, all)) > 0
+	case r.Outcome == Changed: // to something milder
+		return ruled || step.Action < c.Standing.Action || c.lost(last, carries)
+	}
+	return ruled || step.Action != c.Standing.Action || c.lost(last, carries) || len(c.unseen(last, carries)) > 0
 }
 
-// lost says whether a signal of the last decision that was shown is not in the last one of now: the
+// unseen are those of the signals which the last decision has weighed that are of no finding which
+// the case shows.
+func (c *Case) unseen(last *abuse.Decision, of func(*abuse.Weighed) bool) (all []abuse.Sighting) {
+	seen := findings(findings(nil, c.Decision.Explanation.Signals), c.Current.Explanation.Signals)
+	for i := range last.Explanation.Signals {
+		if s := &last.Explanation.Signals[i]; of(s) && !covered(seen, &s.Sighting) {
+			all = append(all, s.Sighting)
+		}
+	}
+	return all
+}
+
+// seen is the decision with all signals that the case has shown, and those of the last decision that
+// are of the same findings: the person's word is about them too.
+func (c *Case) seen(last *abuse.Decision) abuse.Decision {
+	d := c.Decision
+	d.Explanation.Signals = slices.Clone(d.Explanation.Signals)
+	add := func(s *abuse.Weighed) {
+		if !explains(&d, &Carrier{From: s.From, Signal: s.Signal.ID}) {
+			d.Explanation.Signals = append(d.Explanation.Signals, *s)
+		}
+	}
+	for i := range c.Current.Explanation.Signals {
+		add(&c.Current.Explanation.Signals[i])
+	}
+	seen := findings(nil, d.Explanation.Signals)
+	for i := range last.Explanation.Signals {
+		if s := &last.Explanation.Signals[i]; covered(seen, &s.Sighting) {
+			add(s)
+		}
+	}
+	return d
+}
+
+// lost says whether one of some signals that were shown is not in the last decision of now: the
 // person has seen evidence that is withdrawn by now.
-func (c *Case) lost(last *abuse.Decision) bool {
+func (c *Case) lost(last *abuse.Decision, of func(*abuse.Weighed) bool) bool {
 	shown := &c.Current
 	if shown.ID == uuid.Nil {
 		shown = &c.Decision
 	}
-	return slices.ContainsFunc(shown.Explanation.Signals, func(s abuse.Weighed) bool {
-		return !explains(last, &Carrier{From: s.From, Signal: s.Signal.ID})
-	})
+	for i := range shown.Explanation.Signals {
+		s := &shown.Explanation.Signals[i]
+		if of(s) && !explains(last, &Carrier{From: s.From, Signal: s.Signal.ID}) {
+			return true
+		}
+	}
+	return false
 }
 
 func explains(d *abuse.Decision, c *Carrier) bool {
@@ -130,12 +179,12 @@ func (r *Resolution) softens(s *Step) bool {
 // leave leaves the step in force where it does not rest on the decision that the case is about: who
 // takes an old warning back does not lift the suspension of today. The decision's own signals carry
 // nothing any more, nor does what lies beneath the step and rests on them.
-func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, step *Step, now time.Time) (bool, error) {
+func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, last *abuse.Decision, step *Step, now time.Time) (bool, error) {
 	was, err := loadHeld(w, step.Account)
 	if err != nil {
 		return false, err
 	}
-	base, stands := c.withSuccessors(), was.Ruling.stands(now)
+	base, stands := c.withSuccessors(last), was.Ruling.stands(now)
 	if step.rests(base) || step.Reviewer != "" && was.Ruling.rests(base) {
 		return false, nil
 	}
@@ -158,25 +207,58 @@ func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, step *Step, now
 	return true, clearSeen(w, &cleared, now)
 }
 
-// withSuccessors is the case's decision with the shown signals that took the place of its own: a
-// partner that says the same again under another ID does not outlive an appeal by it.
-func (c *Case) withSuccessors() *abuse.Decision {
-	d := c.seen()
+// withSuccessors is the case's decision with the seen signals that took the place of its own, or say
+// the same another way: a partner does not outlive an appeal by them.
+func (c *Case) withSuccessors(last *abuse.Decision) *abuse.Decision {
+	d := c.seen(last)
+	var own []abuse.Weighed
+	for i := range c.Decision.Explanation.Signals {
+		if s := &c.Decision.Explanation.Signals[i]; slices.Contains(c.Decision.Signals, s.Signal.ID) {
+			own = append(own, *s)
+		}
+	}
+	seen := findings(nil, own)
 	d.Signals = slices.Clone(d.Signals)
 	for i := range d.Explanation.Signals {
-		s := &d.Explanation.Signals[i].Signal
-		if slices.Contains(c.Decision.Signals, s.Cause) && !slices.Contains(d.Signals, s.ID) {
-			d.Signals = append(d.Signals, s.ID)
+		s := &d.Explanation.Signals[i].Sighting
+		if covered(seen, s) && !slices.Contains(d.Signals, s.Signal.ID) {
+			d.Signals = append(d.Signals, s.Signal.ID)
 		}
 	}
 	return &d
 }
 
-// considerLeft asks for a review of the step that a closed case has left in force: its own was not
-// opened while the case was open.
-func (h *Hearings) considerLeft(w abuse.Writer, c *Case, now time.Time) error {
-	if c.Kind == Contested || c.Outcome == Upheld || c.Result != uuid.Nil {
+// onlySeen leaves to a person's ruling those carriers of the automatic step that the decision shows:
+// for the desk's rule all that carries the step has been seen.
+func onlySeen(w abuse.Writer, d *abuse.Decision) error {
+	was, err := loadHeld(w, d.Account)
+	if err != nil {
+		return err
+	}
+	unseen := func(c Carrier) bool { return !explains(d, &c) }
+	is := was
+	is.Step.Carriers = slices.DeleteFunc(slices.Clone(was.Step.Carriers), unseen)
+	is.Step.Along = slices.DeleteFunc(slices.Clone(was.Step.Along), unseen)
+	if len(is.Step.Carriers) == len(was.Step.Carriers) {
 		return nil
+	}
+	return is.replace(w, d.Account, was)
+}
+
+// left sees to what a closed case has left: what has come in since it was claimed is decided on
+// without what was shown, and the step in force has a review if it wants one, for its own was not
+// opened while the case was open. Weighed is the last decision before the answer; zero: nothing is to
+// be decided on.
+func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now time.Time) error {
+	if c.Kind == Contested || c.Result != uuid.Nil && c.Outcome == Upheld {
+		return nil
+	}
+	if c.Result != uuid.Nil {
+		all := func(*abuse.Weighed) bool { return true }
+		if len(c.unseen(weighed, all)) == 0 {
+			return nil
+		}
+		return h.anew(w, weighed, now)
 	}
 	step, under, err := h.cfg.Desk.InForce(w, c.Decision.Account, now)
 	if err != nil || !under {
@@ -190,4 +272,25 @@ func (h *Hearings) considerLeft(w abuse.Writer, c *Case, now time.Time) error {
 		return err
 	}
 	return h.consider(w, &d, now)
+}
+
+// anew decides again on the evidence of a decision, after a person's answer.
+func (h *Hearings) anew(w abuse.Writer, weighed *abuse.Decision, now time.Time) error {
+	last, err := lastDecision(w, weighed.Account)
+	if err != nil {
+		return err
+	}
+	if !now.After(last.At) {
+		now = last.At.Add(1)
+	}
+	x := &weighed.Explanation
+	e := abuse.Evidence{Account: weighed.Account, Holdings: x.Holdings, Unreadable: x.Unreadable, Own: x.Own}
+	for i := range x.Signals {
+		e.Sightings = append(e.Sightings, x.Signals[i].Sighting)
+	}
+	d, err := h.Around(h.cfg.Desk.Settle)(w, e, now, true)
+	if err != nil || d.Action <= abuse.None || !acts(d.Mode) {
+		return err // nothing comes of it: the person's word is the last
+	}
+	return Record(w, d)
 }

@@ -86,7 +86,7 @@ func subscribe(t testing.TB, name string, messenger ed25519.PrivateKey, carry fu
 	t.Cleanup(client.Close)
 
 	store := abuse.NewMemory()
-	s.office, err = newOffice(store, name, time.Now)
+	s.office, err = newOffice(store, name, time.Now, false)
 	require.NoError(t, err)
 	s.hearings, err = cases.NewHearings(cases.HearingsConfig{Desk: s.desk, Self: name, Key: []byte("a key of " + name + ", 32 bytes long"), Carry: carry})
 	require.NoError(t, err)
@@ -125,7 +125,7 @@ func TestOneAppealEverywhere(t *testing.T) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	var all []*subscriber
-	messenger, err := newOffice(abuse.NewMemory(), "messenger.example", time.Now)
+	messenger, err := newOffice(abuse.NewMemory(), "messenger.example", time.Now, false)
 	require.NoError(t, err)
 	messenger.hearings, err = cases.NewHearings(cases.HearingsConfig{Desk: messenger.desk, Self: "messenger.example", Key: make([]byte, 32),
 		Retract: func(ctx context.Context, signal uuid.UUID) (err error) {

@@ -6,6 +6,10 @@
 //	go run ./examples/review -store sqlite:service.db   those of a service, beside its process
 //	go run ./examples/review -json                      prints the figures and ends
 //
+// Beside a service it takes answers and puts them into force. What follows from them, a review of what
+// an answer leaves or a decision on what came in meanwhile, is under the service's own rules, and so it
+// is owed to the service's process, whose Hearings.Work does it.
+//
 // It never shows an identifier: there is none in a decision, and a reference to an account that
 // looks like one is withheld. It listens on a loopback address alone and refuses other names for it,
 // but does not know who sits before it: whoever can open a connection to this machine's loopback can
@@ -126,7 +130,7 @@ func (o *options) open(ctx context.Context) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	office, err := newOffice(store, o.self, time.Now)
+	office, err := newOffice(store, o.self, time.Now, true)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -162,9 +166,11 @@ type office struct {
 	clock    func() time.Time
 }
 
-// newOffice opens what a console needs. It decides nothing by rules, hands nothing to partners and
-// delivers nothing: what is owed is left to the service's own process.
-func newOffice(store abuse.Store, self string, clock func() time.Time) (*office, error) {
+// newOffice opens what a console needs. Beside a service it decides nothing by rules, hands nothing to
+// partners and delivers nothing: it does not know the service's policy, nor which decisions the service
+// wants to be reviewed. What is owed and what follows from an answer is left to the Work of the service's
+// own process. Of the made-up world it is the whole service.
+func newOffice(store abuse.Store, self string, clock func() time.Time, beside bool) (*office, error) {
 	policy := abuse.DefaultPolicy(self, abuse.Live)
 	if err := policy.Validate(); err != nil {
 		return nil, err
@@ -178,7 +184,7 @@ func newOffice(store abuse.Store, self string, clock func() time.Time) (*office,
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	hearings, err := cases.NewHearings(cases.HearingsConfig{Desk: desk, Self: self, Key: key, Clock: clock})
+	hearings, err := cases.NewHearings(cases.HearingsConfig{Desk: desk, Self: self, Key: key, Clock: clock, Console: beside})
 	return &office{store, desk, hearings, clock}, err
 }
 

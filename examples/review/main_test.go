@@ -89,7 +89,7 @@ func TestStore(t *testing.T) {
 	ctx := context.Background()
 	store, err := sqlstore.Open(ctx, "sqlite:"+file)
 	require.NoError(t, err)
-	office, err := newOffice(store, "social.example", time.Now)
+	office, err := newOffice(store, "social.example", time.Now, false)
 	require.NoError(t, err)
 	w := &world{office: office, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
 	d, err := w.decide(ctx, "member-one", w.signal("messenger.example"))
@@ -117,4 +117,47 @@ func TestStore(t *testing.T) {
 	body, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NotEmpty(t, body)
+}
+
+// The console beside a service opens no review by rules of its own, and none is lost: the service's
+// process, which wants milder steps reviewed too, finds what the console has left.
+func TestBesideService(t *testing.T) {
+	ctx := context.Background()
+	store, err := sqlstore.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "service.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
+	service, err := newOffice(store, "social.example", time.Now, false)
+	require.NoError(t, err)
+	service.hearings, err = cases.NewHearings(cases.HearingsConfig{Desk: service.desk, Self: "social.example", Key: make([]byte, 32), ReviewFrom: abuse.Label})
+	require.NoError(t, err)
+	w := &world{office: service, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
+	mild := w.signal("bank.example")
+	mild.Confidence, mild.Review = 60, abuse.ReviewAutomatic
+	other := mild
+	other.ID, other.Origin, other.Confidence = w.id(), "market.example", 61
+	first, err := w.decide(ctx, "member-one", mild)
+	require.NoError(t, err)
+	require.True(t, first.Action > abuse.None && first.Action < abuse.Suspend, first.Action)
+
+	console, err := newOffice(store, "social.example", time.Now, true)
+	require.NoError(t, err)
+	queue, err := console.hearings.Queue(ctx, 10)
+	require.NoError(t, err)
+	require.Len(t, queue, 1)
+	second, err := w.decide(ctx, "member-one", other)
+	require.NoError(t, err)
+	require.Equal(t, first.Action, second.Action)
+	c, err := console.hearings.Claim(ctx, queue[0].ID, "Agatha")
+	require.NoError(t, err)
+	_, err = console.hearings.Resolve(ctx, c.ID, cases.Resolution{Version: c.Version, Reviewer: "Agatha", Outcome: cases.Overturned, Ground: cases.WrongSignal})
+	require.NoError(t, err)
+	require.NoError(t, console.hearings.Work(ctx))
+	queue, err = console.hearings.Queue(ctx, 10)
+	require.NoError(t, err)
+	require.Empty(t, queue)
+	require.NoError(t, service.hearings.Work(ctx))
+	queue, err = console.hearings.Queue(ctx, 10)
+	require.NoError(t, err)
+	require.Len(t, queue, 1)
+	require.Equal(t, second.ID, queue[0].Decision.ID)
 }

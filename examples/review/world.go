@@ -52,7 +52,7 @@ type world struct {
 
 func newWorld(ctx context.Context, self string, now time.Time) (*office, error) {
 	clock := &worldClock{}
-	office, err := newOffice(abuse.NewMemory(), self, clock.now)
+	office, err := newOffice(abuse.NewMemory(), self, clock.now, false)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package cases_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ type outer struct {
 	outbox []abuse.Decision      // of automation, and of who rules without hearings
 	newest map[string]uuid.UUID  // the last decision on each account that says what is in force
 	faults bool                  // what is delivered is not always taken
+	hand   []cases.Case          // claimed, and not answered yet
 	works  bool                  // hearings are delivering what they owe
 }
 
@@ -158,7 +160,7 @@ func (h *history) rules() {
 		}
 		return cases.Record(w, d)
 	}))
-	h.m.ruled(a, h.now, d, was)
+	h.m.ruled(a, h.now, d, true, was)
 	h.seen["ruled"]++
 	h.recorded(d)
 }
@@ -172,73 +174,124 @@ func (h *history) appeal() {
 	}
 }
 
-// answer lets a person answer a case, whose evidence may change while he looks at it.
+// answer lets a person answer a case, while whose evidence may change, or another case be answered.
 func (h *history) answer() {
 	h.t.Helper()
-	queue, err := h.Queue(ctx, 1+h.r.IntN(3))
-	require.NoError(h.t, err)
-	if len(queue) == 0 {
-		return
+	if len(h.hand) == 0 || h.r.IntN(2) == 0 {
+		queue, err := h.Queue(ctx, 1+h.r.IntN(3))
+		require.NoError(h.t, err)
+		if len(queue) == 0 {
+			return
+		}
+		c, err := h.Claim(ctx, queue[h.r.IntN(len(queue))].ID, "h. okoye")
+		require.NoError(h.t, err)
+		h.hand = append(h.hand, c)
+		switch a := c.Decision.Account; h.r.IntN(8) {
+		case 0:
+			if about := h.m.about[a]; len(about) > 0 {
+				s := about[h.r.IntN(len(about))]
+				s.gone = true
+				h.settleAll(s.accounts...)
+			}
+		case 1:
+			h.tell(a)
+		case 2, 3:
+			return // another time
+		}
 	}
-	c, err := h.Claim(ctx, queue[h.r.IntN(len(queue))].ID, "h. okoye")
-	require.NoError(h.t, err)
-	a := c.Decision.Account
-	if about := h.m.about[a]; h.r.IntN(4) == 0 && len(about) > 0 {
-		s := about[h.r.IntN(len(about))]
-		s.gone = s.gone || h.r.IntN(2) == 0
-		h.settleAll(s.accounts...)
-	}
+	n := h.r.IntN(len(h.hand))
+	c := h.hand[n]
+	h.hand = slices.Delete(h.hand, n, n+1)
 	h.now = h.now.Add(time.Second)
 	r := h.resolution(&c)
+	a := c.Decision.Account
 	was, beneath := h.under(a), h.m.automatic(a, h.now)
 	d, err := h.Resolve(ctx, c.ID, r)
-	if errors.Is(err, cases.ErrMoved) { // look again
+	for errors.Is(err, cases.ErrMoved) || errors.Is(err, cases.ErrClaimed) { // look again
 		h.seen["moved"]++
 		c, err = h.Claim(ctx, c.ID, "h. okoye")
-		require.NoError(h.t, err)
-		r.Version = c.Version
-		d, err = h.Resolve(ctx, c.ID, r)
+		if err == nil {
+			r.Version = c.Version
+			d, err = h.Resolve(ctx, c.ID, r)
+			require.NotErrorIs(h.t, err, cases.ErrMoved)
+		}
+	}
+	if errors.Is(err, cases.ErrClosed) {
+		return
 	}
 	require.NoError(h.t, err)
 	h.seen[c.Kind.String()+" "+r.Outcome.String()]++
 	if d.ID != uuid.Nil {
 		h.note(d)
 	}
-	var shown []uuid.UUID
-	for _, of := range []abuse.Decision{c.Decision, c.Current} {
-		for _, s := range of.Explanation.Signals {
-			shown = append(shown, s.Signal.ID)
-		}
-	}
-	switch {
-	case r.Outcome == cases.Upheld && !r.ForEver, d.ID == uuid.Nil:
-		is := h.under(a)
-		require.Equal(h.t, was.Decision, is.Decision)
-		require.Equal(h.t, was.Action, is.Action)
-		if d.ID != uuid.Nil {
-			require.Equal(h.t, is.Action, d.Action)
-		}
-		if r.Outcome == cases.Upheld {
-			break
-		}
-		// What is in force has nothing to do with the case, and stays; what the case was about does not.
-		h.seen["left"]++
-		h.m.clear(a, slices.DeleteFunc(shown, func(id uuid.UUID) bool { return !slices.Contains(c.Decision.Signals, id) })...)
-		h.left(a, beneath)
-	default:
-		want := max(r.Step, abuse.None)
-		if r.Outcome == cases.Upheld {
-			want = abuse.Disable
-		}
-		require.Equal(h.t, want, d.Action)
-		require.Equal(h.t, want, h.under(a).Action)
-		h.m.ruled(a, h.now, d, c.Decision, c.Current)
-		h.m.clear(a, shown...)
+	if r.Outcome == cases.Upheld && !r.ForEver || d.ID == uuid.Nil {
+		h.kept(&c, &r, was, beneath, d)
+	} else {
+		h.ruled(&c, &r, d)
 	}
 	// Where there is nothing that the person has not seen the answer may stay the last word.
 	if h.r.IntN(2) == 0 || decide(h.m.unseen(a, h.now), h.now).Action > h.m.automatic(a, h.now).action {
 		h.settleAll(a)
 	}
+}
+
+// shown are the signals that a case has shown.
+func shown(c *cases.Case) (all []uuid.UUID) {
+	for _, of := range []abuse.Decision{c.Decision, c.Current} {
+		for _, s := range of.Explanation.Signals {
+			all = append(all, s.Signal.ID)
+		}
+	}
+	return all
+}
+
+// ruled puts down an answer that is a ruling of its own, and what was decided after it on evidence that
+// had come in since the case was claimed.
+func (h *history) ruled(c *cases.Case, r *cases.Resolution, d abuse.Decision) {
+	want, a := max(r.Step, abuse.None), d.Account
+	if r.Outcome == cases.Upheld {
+		want = abuse.Disable
+	}
+	require.Equal(h.t, want, d.Action)
+	require.False(h.t, d.Automated)
+	h.m.ruled(a, h.now, d, false, c.Decision, c.Current)
+	h.m.clear(a, shown(c)...)
+	var last abuse.Decision
+	require.NoError(h.t, h.store.View(ctx, func(r abuse.Reader) error {
+		prefix := append([]byte{0, byte(len(a))}, a...)
+		rows, err := r.Scan(abuse.Decisions, prefix, append(slices.Clone(prefix), 0xff), 1)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(rows[0].Value, &last)
+	}))
+	if last.ID == d.ID {
+		require.Equal(h.t, want, h.under(a).Action)
+		return
+	}
+	h.seen["decided after"]++
+	is, err := h.Beneath(ctx, a, last.At)
+	require.NoError(h.t, err)
+	h.now = h.now.Add(time.Second)
+	h.m.settled(a, last.At, last, stored{step: is, background: h.modes})
+	h.note(last)
+}
+
+// kept puts down an answer that has put nothing in force.
+func (h *history) kept(c *cases.Case, r *cases.Resolution, was cases.Step, beneath step, d abuse.Decision) {
+	is := h.under(c.Decision.Account)
+	require.Equal(h.t, was.Decision, is.Decision)
+	require.Equal(h.t, was.Action, is.Action)
+	if d.ID != uuid.Nil {
+		require.Equal(h.t, is.Action, d.Action)
+	}
+	if r.Outcome == cases.Upheld {
+		return
+	}
+	// What is in force has nothing to do with the case, and stays; what the case was about does not.
+	h.seen["left"]++
+	h.m.clear(c.Decision.Account, slices.DeleteFunc(shown(c), func(id uuid.UUID) bool { return !slices.Contains(c.Decision.Signals, id) })...)
+	h.left(c.Decision.Account, beneath)
 }
 
 // resolution is a random answer to a case.

@@ -202,26 +202,42 @@ func (h *history) some() *told {
 	return nil
 }
 
+// relay lets another partner pass a signal on.
+func (h *history) relay(s *told) {
+	by := partners[h.r.IntN(len(partners))]
+	if h.m.signals[ref{by, s.signal.ID}] == nil {
+		h.m.tell(&told{signal: relay(s.signal, by), from: by, accounts: s.accounts})
+		h.seen["relayed"]++
+	}
+}
+
+// tell lets a partner say something about some accounts.
+func (h *history) tell(accounts ...string) {
+	from := partners[h.r.IntN(len(partners))]
+	s := &told{signal: h.signal(h.next, from, 1), from: from}
+	for _, a := range accounts {
+		if !slices.Contains(s.accounts, a) {
+			s.accounts = append(s.accounts, a)
+		}
+	}
+	h.next++
+	h.m.tell(s)
+	if h.r.IntN(4) == 0 {
+		h.relay(s)
+	}
+	h.settleAll(s.accounts...)
+}
+
 // live does one thing.
 func (h *history) live() {
 	h.t.Helper()
 	switch h.r.IntN(20) {
 	case 0, 1, 2, 3, 4:
-		n := h.r.IntN(len(partners))
-		s := &told{signal: h.signal(h.next, partners[n], 1), from: partners[n]}
+		var accounts []string
 		for range 1 + h.r.IntN(3) {
-			if a := h.account(); !slices.Contains(s.accounts, a) {
-				s.accounts = append(s.accounts, a)
-			}
+			accounts = append(accounts, h.account())
 		}
-		h.next++
-		h.m.tell(s)
-		if h.r.IntN(3) == 0 { // another partner passes it on
-			by := partners[(n+1+h.r.IntN(len(partners)-1))%len(partners)]
-			h.m.tell(&told{signal: relay(s.signal, by), from: by, accounts: s.accounts})
-			h.seen["relayed"]++
-		}
-		h.settleAll(s.accounts...)
+		h.tell(accounts...)
 	case 5, 6:
 		if s := h.some(); s != nil {
 			was := s.signal
@@ -242,6 +258,10 @@ func (h *history) live() {
 		h.settleAll(a)
 	case 12:
 		h.restart()
+		if s := h.some(); s != nil && len(s.signal.Path) == 0 {
+			h.relay(s)
+			h.settleAll(s.accounts...)
+		}
 	case 13:
 		h.sweep()
 	case 14:

@@ -54,7 +54,7 @@ func (s *told) number() int { return int(s.signal.ID[15]) | int(s.signal.ID[14])
 type ruled struct {
 	action   abuse.Action
 	until    time.Time
-	seen     map[ref]bool
+	seen     map[uuid.UUID]bool // by ID: a copy that comes another way is the same finding
 	decision uuid.UUID
 	carriers []ref
 }
@@ -130,7 +130,7 @@ func (m *model) evidence(account string, now time.Time) abuse.Evidence {
 // unseen leaves out what lay before a person whose ruling stands, or who cleared the account of it.
 func (m *model) unseen(account string, now time.Time) abuse.Evidence {
 	r, ok := m.ruling(account, now)
-	return only(m.evidence(account, now), func(s ref) bool { return !m.cleared[account][s.signal] && !(ok && r.seen[s]) })
+	return only(m.evidence(account, now), func(s ref) bool { return !m.cleared[account][s.signal] && !(ok && r.seen[s.signal]) })
 }
 
 func only(e abuse.Evidence, which func(ref) bool) abuse.Evidence {
@@ -310,22 +310,29 @@ func (m *model) used(now time.Time, d abuse.Decision) {
 	}
 }
 
-// ruled puts down what a person has decided who has looked at these decisions, and at what carried the
-// step.
-func (m *model) ruled(account string, now time.Time, d abuse.Decision, looked ...abuse.Decision) {
+// ruled puts down what a person has decided who has looked at these decisions: with all that carries
+// the step, or without what they do not show of it.
+func (m *model) ruled(account string, now time.Time, d abuse.Decision, all bool, looked ...abuse.Decision) {
 	before := m.now(account, now)
-	r := ruled{action: d.Action, until: d.Until, seen: map[ref]bool{}, decision: d.ID, carriers: before.carriers}
-	if old, ok := m.ruling(account, now); ok {
-		maps.Copy(r.seen, old.seen)
+	r := ruled{action: d.Action, until: d.Until, seen: map[uuid.UUID]bool{}, decision: d.ID}
+	if all {
+		for _, s := range m.auto[account].carriers {
+			r.seen[s.signal] = true
+		}
 	}
 	for _, d := range looked {
 		for _, s := range d.Explanation.Signals {
-			r.seen[ref{s.From, s.Signal.ID}] = true
+			r.seen[s.Signal.ID] = true
 		}
 	}
-	for _, s := range m.auto[account].carriers {
-		r.seen[s] = true
+	ruling, stands := m.ruling(account, now)
+	if !stands || ruling.decision != before.decision { // automation's
+		before.carriers = slices.DeleteFunc(slices.Clone(before.carriers), func(s ref) bool { return !r.seen[s.signal] })
 	}
+	if stands {
+		maps.Copy(r.seen, ruling.seen)
+	}
+	r.carriers = before.carriers
 	sooner := !r.until.IsZero() && (before.until.IsZero() || r.until.Before(before.until))
 	undoes := before.action > abuse.None && (r.action < before.action || r.action == before.action && sooner)
 	require.Equal(m.t, undoes, d.Undoes != uuid.Nil)

@@ -46,7 +46,8 @@ func (m *modelled) want(account string, policy abuse.Policy, now time.Time) abus
 	return a
 }
 
-// Random histories of signals, revisions, withdrawals, reviews and appeals, against a model that has
+// Random histories of signals, revisions, withdrawals, reviews and appeals, some of which are answered
+// when more has come in since they were claimed, against a model that has
 // a few lines: after each step that decides, an account is under what the model says, and at the end
 // no step stands whose signals are gone.
 func TestAnswersInChains(t *testing.T) {
@@ -63,7 +64,7 @@ func TestAnswersInChains(t *testing.T) {
 			func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Limit })
 		answerChain(t, r, b, answered, fmt.Sprintf("seed %d, history %d", seed, n))
 	}
-	for _, kind := range []string{"review upheld", "review overturned", "review changed", "appeal upheld", "appeal overturned", "appeal changed", "left"} {
+	for _, kind := range []string{"more", "moved", "review upheld", "review overturned", "review changed", "appeal upheld", "appeal overturned", "appeal changed", "left"} {
 		require.Greater(t, answered[kind], 5, "%s: the histories are about something else", kind)
 	}
 }
@@ -120,6 +121,14 @@ func answerChain(t *testing.T, r *rand.Rand, b *court, answered map[string]int, 
 			}
 			c, err := b.Claim(ctx, queue[r.IntN(len(queue))].ID, "Agatha")
 			require.NoError(t, err)
+			if r.IntN(2) == 0 { // something comes in between the claim and the answer
+				made++
+				s := alleged(made, []string{"messenger", "bank", "market"}[r.IntN(3)])
+				s.Confidence = 60 + r.IntN(40)
+				accounts[c.Decision.Account].live[s.ID] = s
+				settle(c.Decision.Account)
+				answered["more"]++
+			}
 			kind, left := strings.CutSuffix(respond(t, r, b, accounts[c.Decision.Account], c, name), ", left")
 			if answered[kind]++; left {
 				answered["left"]++
@@ -149,6 +158,10 @@ func respond(t *testing.T, r *rand.Rand, b *court, m *modelled, c cases.Case, na
 	}
 	before, action := b.standing(t, c.Decision.Account), b.action(t, c.Decision.Account)
 	d, err := b.Resolve(ctx, c.ID, answer)
+	if errors.Is(err, cases.ErrMoved) {
+		require.NotEqual(t, cases.Overturned, answer.Outcome, name)
+		return "moved"
+	}
 	require.NoError(t, err, name)
 	if ruled != 0 && d.ID == uuid.Nil { // the step in force has nothing to do with the case, and stays
 		require.Greater(t, action, abuse.None, name)
@@ -167,13 +180,15 @@ func respond(t *testing.T, r *rand.Rand, b *court, m *modelled, c cases.Case, na
 	}
 	if ruled != 0 {
 		require.False(t, d.Automated, name)
-		require.Equal(t, ruled, b.action(t, c.Decision.Account), name)
+		require.Equal(t, ruled, d.Action, name)
 		m.ruled, m.until = ruled, until
 		for _, of := range []abuse.Decision{c.Decision, c.Current} {
 			for _, s := range of.Explanation.Signals {
 				m.seen[s.Signal.ID] = true
 			}
 		}
+		require.Equal(t, m.want(c.Decision.Account, abuse.DefaultPolicy(self, abuse.Live), b.clock.now()), b.action(t, c.Decision.Account),
+			"%s: what has come in meanwhile counts, and what was seen does not", name)
 	}
 	return c.Kind.String() + " " + answer.Outcome.String()
 }

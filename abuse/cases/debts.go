@@ -47,15 +47,21 @@ func (h *Hearings) settleDebts(ctx context.Context) error {
 				break
 			}
 			for _, row := range rows {
+				if ctx.Err() != nil {
+					break
+				}
 				if err := h.payRow(ctx, p, debt, row.Key); err != nil {
 					failed = append(failed, err)
 				}
 			}
-			if len(rows) < runRows || ctx.Err() != nil {
+			if len(rows) < runRows {
 				break
 			}
 			from = append(slices.Clone(rows[len(rows)-1].Key), 0)
 		}
+	}
+	if ctx.Err() != nil {
+		failed = append(failed, context.Cause(ctx))
 	}
 	return errors.Join(failed...)
 }

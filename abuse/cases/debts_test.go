@@ -241,6 +241,25 @@ func TestCarryFaults(t *testing.T) {
 	}
 }
 
+// A case that is damaged keeps no other from being told of when it is late.
+func TestDamagedLate(t *testing.T) {
+	rung := 0
+	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.Overdue = func(cases.Case) { rung++ } })
+	for _, account := range []string{"a", "b", "c"} {
+		b.decide(t, brought(account, alleged(1, "messenger")))
+	}
+	all, err := b.Queue(ctx, 10)
+	require.NoError(t, err)
+	require.NoError(t, b.store.Update(ctx, func(w abuse.Writer) error {
+		return w.Delete(abuse.Cases, slices.Concat([]byte("r"), all[0].ID[:]))
+	}))
+	b.clock.add(4 * 24 * time.Hour)
+	for range 2 {
+		require.ErrorIs(t, b.Work(ctx), abuse.ErrStoreDamaged)
+		require.Equal(t, 2, rung)
+	}
+}
+
 // A debt whose case is damaged, or which is itself, keeps no other from being paid.
 func TestDamagedDebts(t *testing.T) {
 	retracted := 0

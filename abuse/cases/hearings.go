@@ -31,7 +31,8 @@ var (
 
 // HearingsConfig is what [NewHearings] needs: Desk, Self and Key. Zero elsewhere means the default.
 type HearingsConfig struct {
-	// Desk has a Store; people's decisions go into force through it.
+	// Desk has a Store; people's decisions go into force through it, and its Settle decides on what
+	// has come in between a claim and the answer.
 	Desk *Desk
 	// Self is the service's name, as in agreements: its own signals that come back through a
 	// partner speak neither for nor against that partner.
@@ -182,15 +183,30 @@ func (h *Hearings) ring(ctx context.Context) error {
 	if h.cfg.Overdue == nil {
 		return nil
 	}
-	for {
+	var failed []error
+	for from, to := []byte{lateRow}, dueKey(lateRow, h.now(), uuid.Nil); ; {
+		var rows []abuse.Row
 		var late []Case
-		to := dueKey(lateRow, h.now(), uuid.Nil)
+		var damage []error
 		err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-			late, err = listed(r, []byte{lateRow}, to, runRows)
-			return err
+			if rows, err = r.Scan(abuse.Cases, from, to, runRows); err != nil {
+				return err
+			}
+			for _, row := range rows {
+				c, err := caseOf(r, row.Key)
+				switch {
+				case errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion):
+					damage = append(damage, err) // and the others are told of
+				case err != nil:
+					return err
+				default:
+					late = append(late, c)
+				}
+			}
+			return nil
 		})
-		if err != nil || len(late) == 0 {
-			return err
+		if failed = append(failed, damage...); err != nil || len(rows) == 0 {
+			return errors.Join(append(failed, err)...)
 		}
 		for _, c := range late {
 			h.cfg.Overdue(c)
@@ -204,7 +220,8 @@ func (h *Hearings) ring(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return errors.Join(append(failed, err)...)
 		}
+		from = append(slices.Clone(rows[len(rows)-1].Key), 0)
 	}
 }

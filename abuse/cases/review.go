@@ -27,7 +27,7 @@ type Case struct {
 	Decision abuse.Decision `json:"decision,omitzero"`
 	// Current is the last decision about the account as of the last claim, if it is another.
 	Current abuse.Decision `json:"current,omitzero"`
-	// Standing is what was in force as of the last claim: an answer is about that and nothing else.
+	// Standing is what was in force as of the last claim, which is what an answer is about.
 	Standing Standing `json:"standing,omitzero"`
 
 	// Of a contested signal: the partner that carries the appeal, its reference and our signal.

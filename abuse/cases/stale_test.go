@@ -326,3 +326,46 @@ func TestConsoleLeftTooLate(t *testing.T) {
 	require.NoError(t, service.Work(ctx))
 	require.Equal(t, abuse.None, service.action(t, "a"))
 }
+
+// A step that goes on by what is one finding with the case's signal is lifted with it, whether the person
+// has seen the new form or not.
+func TestOverturnedInEveryForm(t *testing.T) {
+	made, copied := alleged(2, "messenger"), alleged(1, "messenger")
+	made.Cause, copied.Path = allegedID(1), []string{"market"}
+	for _, form := range []abuse.Signal{made, copied} {
+		for _, shown := range []bool{true, false} {
+			b := newCourt(t, self, nil)
+			b.decide(t, brought("a", alleged(1, "messenger")))
+			id := b.only(t).ID
+			c, err := b.Claim(ctx, id, "Agatha")
+			require.NoError(t, err)
+			b.decide(t, brought("a", form))
+			require.Equal(t, abuse.Suspend, b.action(t, "a"))
+			if shown {
+				c, err = b.Claim(ctx, id, "Agatha")
+				require.NoError(t, err)
+			}
+			r := overturned(cases.WrongSignal)
+			r.Version, r.Reviewer = c.Version, "Agatha"
+			_, err = b.Resolve(ctx, id, r)
+			require.NoError(t, err)
+			require.Equal(t, abuse.None, b.action(t, "a"))
+			b.clock.add(time.Second)
+			b.decide(t, brought("a", form))
+			require.Equal(t, abuse.None, b.action(t, "a"))
+		}
+	}
+}
+
+// Of an account that has been deleted nothing is owed.
+func TestForgottenDebts(t *testing.T) {
+	b := newCourt(t, self, func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Label })
+	console := newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
+	d := b.decide(t, brought("a", alleged(1, "messenger")))
+	appeal, err := b.Open(ctx, "a", d.ID)
+	require.NoError(t, err)
+	console.resolve(t, appeal.ID, overturned(cases.WrongPerson))
+	require.Len(t, b.owed(t), 3, "references, delivery, and what is left")
+	require.NoError(t, b.store.Update(ctx, func(w abuse.Writer) error { return b.Forget(w, "a") }))
+	require.Empty(t, b.owed(t))
+}

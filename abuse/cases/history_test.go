@@ -22,8 +22,8 @@ import (
 
 var partners = []string{"messenger.example", "market.example", "mail.example"}
 
-// How many accounts there are.
-const few, many = 8, 60
+// How many accounts there are: with two, many cases are about one account.
+const two, few, many = 2, 8, 60
 
 // history is one random history of a service: what partners say of its accounts, what its people
 // answer, what is delivered to where it is carried out, and what fails on the way.
@@ -33,6 +33,7 @@ type history struct {
 	r      *rand.Rand
 	m      *model
 	next   int
+	narrow bool
 	busy   bool           // much happens in a day, and no cap holds
 	seen   map[string]int // how often what happened
 	people cases.HearingsConfig
@@ -52,7 +53,7 @@ func newHistory(t testing.TB, r *rand.Rand, busy bool, edit ...func(*cases.Confi
 		limits = cases.Limits{PartnerDay: -1, RuleDay: -1, CategoryDay: -1, Day: -1, BaseShare: -1, SignalAccounts: -1, TripLeast: 1, TripDays: 1}
 	}
 	edit = append(edit, func(c *cases.Config) { c.Limits = limits })
-	h := &history{busy: busy, bench: newBench(t, edit...), r: r, seen: map[string]int{}, steps: map[string][]uuid.UUID{}}
+	h := &history{busy: busy, narrow: r.IntN(3) == 0, bench: newBench(t, edit...), r: r, seen: map[string]int{}, steps: map[string][]uuid.UUID{}}
 	h.m = newModel(t, limits)
 	h.there = map[string]cases.Step{}
 	h.newest = map[string]uuid.UUID{}
@@ -74,8 +75,11 @@ func (h *history) restart() {
 
 // accounts is how many there are.
 func (h *history) accounts() int {
-	if h.busy {
+	switch {
+	case h.busy:
 		return many
+	case h.narrow:
+		return two
 	}
 	return few
 }

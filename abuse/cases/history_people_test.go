@@ -18,12 +18,12 @@ var errDown = errors.New("down")
 
 // outer is where decisions are carried out, and what is on its way there.
 type outer struct {
-	there  map[string]cases.Step // what each account is under there
-	outbox []abuse.Decision      // of automation, and of who rules without hearings
-	newest map[string]uuid.UUID  // the last decision on each account that says what is in force
-	faults bool                  // what is delivered is not always taken
-	hand   []cases.Case          // claimed, and not answered yet
-	works  bool                  // hearings are delivering what they owe
+	there  map[string]cases.Step     // what each account is under there
+	outbox []abuse.Decision          // of automation, and of who rules without hearings
+	newest map[string]abuse.Decision // the last decision on each account that says what is in force
+	faults bool                      // what is delivered is not always taken
+	hand   []cases.Case              // claimed, and not answered yet
+	works  bool                      // hearings are delivering what they owe
 }
 
 // recorded puts a decision on its way, as package watch does: in the order of time, and an account that
@@ -42,24 +42,24 @@ func (h *history) note(d abuse.Decision) {
 	if d.Mode != abuse.Live {
 		return
 	}
-	h.newest[d.Account] = d.ID
+	h.newest[d.Account] = d
 	if d.Action > abuse.None {
 		h.steps[d.Account] = append(h.steps[d.Account], d.ID)
 	}
 }
 
-// send goes once through the outbox.
+// send goes once through the outbox. In the place of one that is overtaken goes the last there is.
 func (h *history) send() {
 	stuck := map[string]bool{}
 	h.outbox = slices.DeleteFunc(h.outbox, func(d abuse.Decision) bool {
-		switch {
-		case stuck[d.Account]:
+		if stuck[d.Account] {
 			return false
-		case h.newest[d.Account] != d.ID: // the later one has who delivers it
-			h.seen["overtaken"]++
-			return true
 		}
-		stuck[d.Account] = h.take(d) != nil
+		last := h.newest[d.Account]
+		if last.ID != d.ID {
+			h.seen["overtaken"]++
+		}
+		stuck[d.Account] = h.take(last) != nil
 		return !stuck[d.Account]
 	})
 }

@@ -56,7 +56,7 @@ func newHistory(t testing.TB, r *rand.Rand, busy bool, edit ...func(*cases.Confi
 	h := &history{busy: busy, narrow: r.IntN(3) == 0, bench: newBench(t, edit...), r: r, seen: map[string]int{}, steps: map[string][]uuid.UUID{}}
 	h.m = newModel(t, limits)
 	h.there = map[string]cases.Step{}
-	h.newest = map[string]uuid.UUID{}
+	h.newest = map[string]abuse.Decision{}
 	h.faults = true
 	h.people = cases.HearingsConfig{Self: "network.example", Key: make([]byte, 32), Clock: h.cfg.Clock, Deliver: h.delivered,
 		ReviewFrom: abuse.Limit + abuse.Action(r.IntN(3)), Sample: 0.05}

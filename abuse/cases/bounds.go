@@ -298,7 +298,8 @@ func (t *tally) ruleLeavesBand(of subject, partners []string) (blamed subject, e
 	return subject{}, nil
 }
 
-// carriersOf finds the signals that carry a decision, and their categories, in its explanation.
+// carriersOf finds the signals that carry a decision, and their categories, in its explanation. In one
+// that has met a bound and is settled, the explanation has more: copies too that a bound left out.
 func carriersOf(dec *abuse.Decision) (carriers []Carrier, categories []abuse.Category) {
 	for i := range dec.Explanation.Signals {
 		s := &dec.Explanation.Signals[i]

@@ -48,7 +48,11 @@ func holding() abuse.Holding {
 func evidence(account string, signals ...abuse.Signal) abuse.Evidence {
 	e := abuse.Evidence{Account: account, Holdings: []abuse.Holding{holding()}}
 	for _, s := range signals {
-		e.Sightings = append(e.Sightings, abuse.Sighting{From: s.Origin, Signal: s, Kinds: []hashing.Kind{hashing.Phone}, Places: []int{0}})
+		from := s.Origin
+		if len(s.Path) > 0 { // it was passed on
+			from = s.Path[len(s.Path)-1]
+		}
+		e.Sightings = append(e.Sightings, abuse.Sighting{From: from, Signal: s, Kinds: []hashing.Kind{hashing.Phone}, Places: []int{0}})
 	}
 	return e
 }
@@ -124,6 +128,15 @@ func (b *bench) carried(from string, n int) (accounts []string) {
 	b.t.Helper()
 	require.NoError(b.t, b.store.View(b.t.Context(), func(r abuse.Reader) (err error) {
 		accounts, err = b.Carried(r, from, signalID(n), "", 1000)
+		return err
+	}))
+	return accounts
+}
+
+func (b *bench) heldBack() (accounts []string) {
+	b.t.Helper()
+	require.NoError(b.t, b.store.View(b.t.Context(), func(r abuse.Reader) (err error) {
+		accounts, err = b.HeldBack(r, "", 1000)
 		return err
 	}))
 	return accounts

@@ -26,7 +26,7 @@ type Step struct {
 	Until    time.Time      `json:"until,omitzero"` // zero: without end, which only a person can order
 	Rule     string         `json:"rule"`
 	Category abuse.Category `json:"category,omitempty"` // of the first of the carriers; zero: it has none
-	Carriers []Carrier      `json:"carriers,omitempty"` // by partner and signal; empty: the service's own reports
+	Carriers []Carrier      `json:"carriers,omitempty"` // by partner and signal, without what a bound has left out; empty: the service's own reports
 	Along    []Carrier      `json:"along,omitempty"`    // of the carriers, those that no bound was asked about: alone they do not keep the step
 	Since    time.Time      `json:"since"`              // when it began to be as harsh as this
 	Reviewer string         `json:"reviewer,omitempty"` // the person who ordered it; empty: none did
@@ -181,7 +181,8 @@ func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (s
 }
 
 // HeldBack gives at most limit accounts whose last decision was milder than the rules came to,
-// because of a cap, a band or a quarantine; those behind the given one, and "" to begin with. They
+// because of a cap, a band or a quarantine; those behind the given one, and "" to begin with. Where a
+// person's ruling stands it is about what will be in force when that ends. They
 // stay so until their evidence changes. Who wants it sooner, when there is room again or after a
 // Reset, hands them to Decider.Reconsider of package watch, which settles and records it.
 func (d *Desk) HeldBack(r abuse.Reader, behind string, limit int) ([]string, error) {

@@ -180,6 +180,10 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		d.ID = digestID("upheld", base.ID[:], []byte(r.Reviewer), binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())))
 		d.At, d.Until, d.Undoes, d.UndoneSince, d.Bounds = at, step.Until, uuid.Nil, time.Time{}, nil
 		d.Automated, d.Reviewer = false, r.Reviewer
+		if x := &last.Explanation; last.ID != uuid.Nil {
+			// The evidence of now and not of then: another answer may have it decided on anew.
+			d.Explanation.Signals, d.Explanation.Holdings, d.Explanation.Unreadable, d.Explanation.Own = x.Signals, x.Holdings, x.Unreadable, x.Own
+		}
 		d.Signals = slices.Clone(d.Signals)
 		for _, carrier := range step.Carriers { // what carries the step by now: an appeal is about that too
 			if !slices.Contains(d.Signals, carrier.Signal) {

@@ -31,11 +31,14 @@ func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bo
 		return d.shown(w, e, &was, now)
 	}
 	s := settling{desk: d, tally: d.tally(w, now), was: was, current: was.current(now), now: now}
+	if !was.Step.over(now) {
+		s.auto = was.Step
+	}
 	dec, err := s.decide(e)
 	if err != nil {
 		return dec, err
 	}
-	is := held{Ruling: was.Ruling, Back: s.back(&dec)}
+	is := held{Ruling: was.Ruling, Back: s.back()}
 	if !is.Ruling.stands(now) {
 		is.Ruling = Ruling{}
 	}
@@ -53,10 +56,10 @@ func (d *Desk) Settle(w abuse.Writer, e abuse.Evidence, now time.Time, record bo
 	return dec, s.tally.write(w)
 }
 
-// back says whether a bound has kept the decision from being harsher.
-func (s *settling) back(dec *abuse.Decision) bool {
-	live := dec.Action
-	if !acts(dec.Mode) {
+// back says whether a bound has kept automation from being harsher, also beneath a ruling.
+func (s *settling) back() bool {
+	live := s.beneath.Action
+	if !acts(s.beneath.Mode) {
 		live = abuse.None
 	}
 	return slices.ContainsFunc(s.bounds, func(b abuse.Bound) bool {
@@ -72,10 +75,14 @@ type settling struct {
 	tally   *tally
 	was     held
 	current Step // in force
+	auto    Step // what automation has put in force, or what lies beneath a ruling and will be when that ends
 	now     time.Time
 	bounds  []abuse.Bound
 	beneath abuse.Decision // what automation comes to; a ruling may lie above it and end before it
 	granted bool           // it was charged as a new step
+	// What beneath rests on: its explanation has more, namely what a bound has left out.
+	carriers   []Carrier
+	categories []abuse.Category
 }
 
 // decide comes to the decision.
@@ -118,6 +125,7 @@ func (s *settling) decide(e abuse.Evidence) (abuse.Decision, error) {
 // out: a person who looks at it shall see everything.
 func (s *settling) bounded(e abuse.Evidence) (abuse.Decision, error) {
 	dec, first, err := s.within(e)
+	s.carriers, s.categories = carriersOf(&dec)
 	if first != nil {
 		dec.Explanation.Signals = first.Explanation.Signals
 	}
@@ -137,7 +145,7 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 			return dec, first, nil
 		}
 		carriers, categories := carriersOf(&dec)
-		if dec.Action <= abuse.Label || dec.Action <= s.current.Action && s.continues(dec.Action, carriers) {
+		if dec.Action <= abuse.Label || s.forEver(dec.Action) || dec.Action <= s.auto.Action && s.continues(carriers) {
 			if first == nil || dec.Action >= abuse.Label {
 				return dec, first, nil
 			}
@@ -169,7 +177,7 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 		if len(rest.Sightings) == len(left.Sightings) { // nothing more can be left out
 			still := s.desk.cfg.Decide(without(all, func(x *abuse.Sighting) bool { return !s.carries(x) }), s.now)
 			s.endless(&still)
-			if s.current.Action >= abuse.Label && acts(still.Mode) && still.Action >= abuse.Label {
+			if s.auto.Action >= abuse.Label && acts(still.Mode) && still.Action >= abuse.Label {
 				return s.kept(still, dec.Reason), first, nil
 			}
 			return s.soft(first, &still, capped), first, nil
@@ -178,13 +186,13 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 	}
 }
 
-// rest is the evidence without what met a bound. New steps are bounded and not the one in force:
+// rest is the evidence without what met a bound. New steps are bounded and not the one that there is:
 // what carries that is left out only where others carry as much.
 func (s *settling) rest(all, rest abuse.Evidence, met []hit) abuse.Evidence {
-	if s.current.Action <= abuse.None {
+	if s.auto.Action <= abuse.None {
 		return rest
 	}
-	if dec := s.desk.cfg.Decide(rest, s.now); acts(dec.Mode) && dec.Action >= s.current.Action {
+	if dec := s.desk.cfg.Decide(rest, s.now); acts(dec.Mode) && dec.Action >= s.auto.Action {
 		return rest
 	}
 	return without(all, func(x *abuse.Sighting) bool { return leaves(met, x) && !s.carries(x) })
@@ -194,28 +202,29 @@ func leaves(met []hit, x *abuse.Sighting) bool {
 	return slices.ContainsFunc(met, func(h hit) bool { return h.leaves(x) })
 }
 
-// carries says whether a sighting is of a signal that carries the step in force.
+// carries says whether a sighting is of a signal that carries the automatic step.
 func (s *settling) carries(x *abuse.Sighting) bool {
 	return s.charged(Carrier{x.From, x.Signal.Origin, x.Signal.ID})
 }
 
-// charged says whether the step in force, or the automatic one beneath it, was bounded and charged
-// with this signal.
+// charged says whether the automatic step was bounded and charged with this signal.
 func (s *settling) charged(c Carrier) bool {
 	same := func(o Carrier) bool { return c.From == o.From && c.Signal == o.Signal }
-	has := func(step *Step) bool {
-		return slices.ContainsFunc(step.Carriers, same) && !slices.ContainsFunc(step.Along, same)
-	}
-	return has(&s.current) || !s.was.Step.over(s.now) && has(&s.was.Step)
+	return slices.ContainsFunc(s.auto.Carriers, same) && !slices.ContainsFunc(s.auto.Along, same)
 }
 
-// continues says whether a step with these carriers goes on with the one in force. One that has
-// none of them would take it over, past all bounds. What a person has ruled stands by itself.
-func (s *settling) continues(action abuse.Action, carriers []Carrier) bool {
-	if r := &s.was.Ruling; r.stands(s.now) && action <= r.Action || len(carriers) == 0 && len(s.current.Carriers) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(carriers, s.charged)
+// continues says whether a step with these carriers goes on with the automatic one that there is.
+// One that has none of them would take it over, past all bounds. That a person has ruled something
+// as harsh is no reason: when the ruling ends, the step beneath it is in force.
+func (s *settling) continues(carriers []Carrier) bool {
+	return len(carriers) == 0 && len(s.auto.Carriers) == 0 || slices.ContainsFunc(carriers, s.charged)
+}
+
+// forEver says whether a step lies within a ruling without end: it will never be in force, and is
+// not charged.
+func (s *settling) forEver(action abuse.Action) bool {
+	r := &s.was.Ruling
+	return r.stands(s.now) && r.Until.IsZero() && action <= r.Action
 }
 
 // bound puts a bound down that was met, once.
@@ -240,7 +249,7 @@ func (s *settling) endless(dec *abuse.Decision) {
 // kept is a decision that leaves the account under the step that it is under, as far as what
 // carries that still does.
 func (s *settling) kept(dec abuse.Decision, otherwise string) abuse.Decision {
-	c := &s.current
+	c := &s.auto
 	dec.Reason = "No harsher than " + min(c.Action, dec.Action).String() + ", which is in force, because of " + s.names() + ". Without that: " + otherwise
 	if dec.Action <= c.Action {
 		return dec
@@ -261,7 +270,7 @@ func (s *settling) soft(first, rest *abuse.Decision, capped bool) abuse.Decision
 		dec.Reason = "A label and nothing harsher, because of " + s.names() + ". Without that: " + dec.Reason
 		dec.Action, dec.Scope = abuse.Label, abuse.ScopeAccount
 		return dec
-	case s.current.Action <= abuse.None:
+	case s.auto.Action <= abuse.None:
 		dec := *first
 		dec.Mode = abuse.Background
 		dec.Reason = "Not carried out, because of " + s.names() + ". Without that: " + dec.Reason
@@ -298,14 +307,13 @@ func (s *settling) undo(dec *abuse.Decision) {
 
 // step is what a decision puts in force.
 func (s *settling) step(dec *abuse.Decision) Step {
-	carriers, categories := carriersOf(dec)
 	step := Step{Account: dec.Account, Decision: dec.ID, Action: dec.Action, Scope: dec.Scope, Until: dec.Until,
-		Rule: dec.Rule, Carriers: carriers, Since: s.now}
-	if len(categories) > 0 {
-		step.Category = categories[0]
+		Rule: dec.Rule, Carriers: s.carriers, Since: s.now}
+	if len(s.categories) > 0 {
+		step.Category = s.categories[0]
 	}
 	if !s.granted && dec.Action > abuse.Label {
-		step.Along = slices.DeleteFunc(slices.Clone(carriers), s.charged)
+		step.Along = slices.DeleteFunc(slices.Clone(s.carriers), s.charged)
 		if len(step.Along) == 0 {
 			step.Along = nil
 		}

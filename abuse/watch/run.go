@@ -57,7 +57,7 @@ func (r *Receiver) repeat(ctx context.Context, step func(context.Context) error)
 
 // housekeep does what there is to do seldom.
 func (r *Receiver) housekeep(ctx context.Context) error {
-	err := r.Cosign(ctx)
+	err := errors.Join(r.finish(ctx), r.Cosign(ctx))
 	s, serr := r.Status(ctx)
 	if serr == nil && s.Due {
 		r.tel.alarm(ctx, AlarmEpochDue, r.cfg.Clock(), int64(s.DueEpoch))

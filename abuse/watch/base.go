@@ -221,9 +221,9 @@ func (r *Receiver) load(ctx context.Context, generation uint64, enrolled *linkag
 func holdingRows(generation uint64, held []linkage.Enrolled) iter.Seq[abuse.Row] {
 	return func(yield func(abuse.Row) bool) {
 		for i := range held {
-			h := &held[i]
-			row := holdingRow(generation, h.Kept.Tag, &enrolment{account: h.Ref, kind: h.Kind, place: uint32(h.Place)}, h.Kept.Token)
-			if !yield(row) {
+			e := &held[i]
+			h := holding{generation: generation, tag: e.Kept.Tag, token: e.Kept.Token, kind: e.Kind, place: uint32(e.Place)}
+			if !yield(h.row(e.Ref)) {
 				return
 			}
 		}

@@ -209,14 +209,14 @@ func TestBaseWithoutKeyLeavesNothing(t *testing.T) {
 	}
 }
 
-// failing is a store that is down for whoever writes, after so many more calls; the last of them is
+// outage is a store that is down for whoever writes, after so many more calls; the last of them is
 // written, but its answer is lost.
-type failing struct {
+type outage struct {
 	abuse.Store
 	calls atomic.Int64
 }
 
-func (f *failing) Update(ctx context.Context, do func(abuse.Writer) error) error {
+func (f *outage) Update(ctx context.Context, do func(abuse.Writer) error) error {
 	left := f.calls.Add(-1)
 	if left < 0 {
 		return errFlaky
@@ -234,7 +234,7 @@ func (f *failing) Update(ctx context.Context, do func(abuse.Writer) error) error
 // process that lives, and checks are not owed any longer.
 func TestBaseFailsWithStore(t *testing.T) {
 	for calls := int64(1); ; calls++ {
-		f := &failing{Store: abuse.NewMemory()}
+		f := &outage{Store: abuse.NewMemory()}
 		f.calls.Store(1 << 40)
 		w := newTown(t, linkage.ProtocolVOLE, func(w *town) { w.mine = f })
 		w.people.put("a", ids(t, 1))

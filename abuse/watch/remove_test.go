@@ -93,8 +93,8 @@ func (w *town) none(account string, held ...holding) {
 // forgetful removes accounts and changes others, and says that nothing is left of what nobody has any more.
 type forgetful struct {
 	*town
-	said, revised int
-	seen          map[string][]holding // all that accounts have ever held
+	said int
+	seen map[string][]holding // all that accounts have ever held
 }
 
 // note takes note of what accounts hold.

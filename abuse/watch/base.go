@@ -23,7 +23,10 @@ import (
 // A base is enrolled once an epoch. One that is enrolled again takes the place of the first when its
 // feed has been caught up with, and is charged again; its source must have all accounts. Whatever
 // fails, also the process, nothing is left of the attempt but what the partner has counted: under
-// "ec" the identifiers that were evaluated. Errors are the [*linkage.Error] of the session,
+// "ec" the identifiers that were evaluated. Where the store or the vault did not allow that at once,
+// or the process has died, the rest is dropped by the next EnrolBase or within a minute by [Receiver.Run],
+// also of another process that has its vault in the same folder, on a system with flock(2); elsewhere
+// by the next [NewReceiver]. Until then checks stay owed, and no epoch ends. Errors are the [*linkage.Error] of the session,
 // the store's or the vault's, or [ErrNotOpen] for an epoch of neither kind.
 func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage.Source[linkage.Account]) (linkage.Summary, error) {
 	ctx, span := r.tel.span(ctx, "hueandcry.base")
@@ -38,6 +41,9 @@ func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage
 	if r.cfg.Agreement.Protocol == linkage.ProtocolVOLE {
 		slots = 2 // sign-ups are enrolled under the live generation
 	}
+	if err := r.finish(ctx); err != nil { // it is tried again, and stops no other base
+		r.tel.log.WarnContext(ctx, "hueandcry.base", "error", plain(err))
+	}
 	e, keys, release, err := r.build(ctx, epoch, slots)
 	if err != nil {
 		return linkage.Summary{}, err
@@ -47,7 +53,7 @@ func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage
 		Agreement: r.cfg.Agreement, Signer: r.cfg.Signer, OptOut: r.cfg.OptOut, Now: now,
 	}, accounts)
 	if err != nil {
-		// What is left is dropped now if that is possible, and else when the process starts again.
+		// What is left is dropped now if that is possible, and else by finish or when a process starts.
 		return linkage.Summary{}, errors.Join(err, r.abandon(context.WithoutCancel(ctx), e))
 	}
 	_, err = r.active(ctx)
@@ -58,35 +64,41 @@ func (r *Receiver) EnrolBase(ctx context.Context, epoch uint32, accounts linkage
 // again when the era is there. Until release, other processes see that somebody is building it: from
 // before it can be seen at all, so that none takes it for what a dead process has left.
 func (r *Receiver) build(ctx context.Context, epoch uint32, slots int) (e era, keys []hashing.Key, release func(), err error) {
-	release = func() {}
-	defer func() {
-		if err != nil {
-			release()
-		}
-	}()
+	var h *held
 	err = r.cfg.Store.Update(ctx, func(w abuse.Writer) (err error) {
-		release() // of a try before this one
-		release = func() {}
+		h.release() // of a try before this one
+		h = nil
 		if e, err = newEra(w, r.link, epoch, slots); err != nil {
 			return err
 		}
-		held, ok, err := r.cfg.Vault.hold(r.keyName(e.number))
-		if err != nil {
+		if h, err = r.cfg.Vault.hold(r.keyName(e.number)); err != nil {
 			return err
 		}
-		if !ok { // in a store that was put back to what it was before, perhaps
+		if h == nil { // in a store that was put back to what it was before, perhaps
 			return errHeld
 		}
-		release = held
 		return w.Delete(abuse.Generations, liveKeyKey(r.link, epoch))
 	})
+	written := err == nil
 	r.unpin(epoch)
 	for slot := 0; slot < slots && err == nil; slot++ {
 		key := hashing.NewKey()
 		keys = append(keys, key)
 		err = r.cfg.Vault.Save(r.keyName(e.number+uint64(slot)), []byte(key.ExposeText()))
 	}
-	return e, keys, release, err
+	if err == nil || h == nil {
+		return e, keys, h.release, err
+	}
+	// An Update that has failed may have been written all the same. That the number is still ours
+	// the lock says, where there is one.
+	if written || flocks {
+		if _, also := r.dropUnfinished(context.WithoutCancel(ctx), e); also != nil {
+			h.leave()
+			return era{}, nil, nil, errors.Join(err, also)
+		}
+	}
+	h.release()
+	return era{}, nil, nil, err
 }
 
 func (r *Receiver) enrolBase(ctx context.Context, e *era, keys []hashing.Key, cfg linkage.Config, accounts linkage.Source[linkage.Account]) (linkage.Summary, error) {
@@ -209,9 +221,9 @@ func (r *Receiver) load(ctx context.Context, generation uint64, enrolled *linkag
 func holdingRows(generation uint64, held []linkage.Enrolled) iter.Seq[abuse.Row] {
 	return func(yield func(abuse.Row) bool) {
 		for i := range held {
-			h := &held[i]
-			row := holdingRow(generation, h.Kept.Tag, &enrolment{account: h.Ref, kind: h.Kind, place: uint32(h.Place)}, h.Kept.Token)
-			if !yield(row) {
+			e := &held[i]
+			h := holding{generation: generation, tag: e.Kept.Tag, token: e.Kept.Token, kind: e.Kind, place: uint32(e.Place)}
+			if !yield(h.row(e.Ref)) {
 				return
 			}
 		}

@@ -351,10 +351,10 @@ func (r *Receiver) tidy(w abuse.Writer, l *ledger, s *subject, active []*course,
 		token      [16]byte
 	}
 	places := map[named]uint32{}
-	ours := map[uint64]bool{}
+	ours := map[uint64]era{}
 	for _, c := range active {
 		for slot, k := range c.keepers {
-			ours[c.number+uint64(slot)] = true
+			ours[c.number+uint64(slot)] = c.era
 			for i, id := range s.ids {
 				places[named{c.number + uint64(slot), k.Token(id)}] = s.places[i]
 			}
@@ -363,7 +363,8 @@ func (r *Receiver) tidy(w abuse.Writer, l *ledger, s *subject, active []*course,
 	var matches []*match
 	for _, h := range held {
 		place, has := places[named{h.generation, h.token}]
-		if !ours[h.generation] || has && place == h.place {
+		e, known := ours[h.generation]
+		if !known || has && place == h.place {
 			continue
 		}
 		if matches == nil {
@@ -374,7 +375,7 @@ func (r *Receiver) tidy(w abuse.Writer, l *ledger, s *subject, active []*course,
 		if has {
 			err = move(w, s.account, h, place)
 		} else {
-			err = unenrol(w, s.account, h)
+			err = unenrol(w, e, s.account, h)
 		}
 		if err != nil {
 			return err
@@ -398,14 +399,6 @@ func (m *match) regard(by ground, has bool, place uint32) {
 	}
 }
 
-// unenrol takes a tag of an account out of the tables.
-func unenrol(w abuse.Writer, account string, h holding) error {
-	if err := dropFromList(w, abuse.Enrolments, tagKey(h.generation, h.tag), accountKey(account)); err != nil {
-		return err
-	}
-	return w.Delete(abuse.Holdings, holdingKey(account, h.generation, h.tag))
-}
-
 // move gives a tag of an account another place.
 func move(w abuse.Writer, account string, h holding, place uint32) error {
 	found, err := lists(w, abuse.Enrolments, [][]byte{tagKey(h.generation, h.tag)})
@@ -424,7 +417,8 @@ func move(w abuse.Writer, account string, h holding, place uint32) error {
 		if _, err := addAll(w, abuse.Enrolments, []addition{{tagKey(h.generation, h.tag), e.item(), 2 + len(account)}}); err != nil {
 			return err
 		}
-		row := holdingRow(h.generation, h.tag, &e, h.token)
+		h.place = place
+		row := h.row(account)
 		return w.Put(abuse.Holdings, row.Key, row.Value)
 	}
 	return nil

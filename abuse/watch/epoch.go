@@ -72,7 +72,7 @@ func (r *Receiver) turn(ctx context.Context, active []*course) error {
 	r.tel.log.InfoContext(ctx, "hueandcry.base", "epoch", newest.epoch, "retired", len(old))
 	var failed []error
 	for _, o := range old {
-		failed = append(failed, r.drop(ctx, o.era))
+		failed = append(failed, r.dropRetired(ctx, o.era))
 	}
 	r.cfg.Decider.rouse()
 	_, err = r.active(ctx)
@@ -115,8 +115,34 @@ func (r *Receiver) abandon(ctx context.Context, e era) error {
 	return r.drop(ctx, e)
 }
 
-// clean finishes what an earlier process left, and leaves alone what another is at. Keys of no era are erased as well: of one whose
-// era was never written, or whose last row was dropped right before a crash.
+// finish drops what others have left that died or failed, in a process that lives. A base that nobody
+// enrols any more keeps every check owed, and so the keys of old epochs alive. Whether somebody does the
+// locks in the vault's folder say alone: where there are none, and of a base that this folder has no
+// sign of, that is left to [NewReceiver].
+func (r *Receiver) finish(ctx context.Context) error {
+	if !flocks {
+		return nil
+	}
+	var all []era
+	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
+		all, err = eras(rd, r.link)
+		return err
+	}); err != nil {
+		return err
+	}
+	var failed []error
+	for _, e := range all {
+		if e.status == eraRetired || e.status == eraBuilding && r.cfg.Vault.knows(r.keyName(e.number)) {
+			_, err := r.dropDead(ctx, e)
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// clean finishes, in a process that starts, what an earlier one left, and leaves alone what another is
+// at. Keys of no era are erased as well: of one whose era was never written, or whose last row was
+// dropped right before a crash.
 func (r *Receiver) clean(ctx context.Context) error {
 	// Names first: an era is written before its keys are, so that a key that is listed has its era, if any.
 	names, err := r.cfg.Vault.Names(r.keyPrefix())
@@ -146,7 +172,7 @@ func (r *Receiver) clean(ctx context.Context) error {
 				known[e.number+uint64(slot)] = true
 			}
 		default:
-			if err := r.drop(ctx, e); err != nil {
+			if err := r.dropRetired(ctx, e); err != nil {
 				return err
 			}
 		}
@@ -162,14 +188,28 @@ func (r *Receiver) clean(ctx context.Context) error {
 	return nil
 }
 
-// dropDead drops a base that was not enrolled to its end, unless a process is still at it, or has come
-// to the end of it meanwhile.
+// dropDead drops a base that was not enrolled to its end, or the rest of an era that has retired, unless
+// a process is still at it, or has come to the end of the base meanwhile.
 func (r *Receiver) dropDead(ctx context.Context, e era) (dropped bool, err error) {
-	release, ok, err := r.cfg.Vault.hold(r.keyName(e.number))
-	if err != nil || !ok {
+	h, err := r.cfg.Vault.hold(r.keyName(e.number))
+	if err != nil || h == nil {
 		return false, err
 	}
-	defer release()
+	if e.status == eraBuilding {
+		dropped, err = r.dropUnfinished(ctx, e)
+	} else {
+		dropped, err = true, r.drop(ctx, e)
+	}
+	if err != nil {
+		h.leave()
+		return false, err
+	}
+	h.release()
+	return dropped, nil
+}
+
+// dropUnfinished drops a base that nobody is at any more, unless it has come to its end meanwhile.
+func (r *Receiver) dropUnfinished(ctx context.Context, e era) (dropped bool, err error) {
 	building := e.row()
 	if err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
 		have, err := get(w, abuse.Generations, building.Key)
@@ -181,6 +221,14 @@ func (r *Receiver) dropDead(ctx context.Context, e era) (dropped bool, err error
 		return false, err
 	}
 	return true, r.drop(ctx, e)
+}
+
+// dropRetired drops an era that has retired, while others leave that alone if they can be told to.
+func (r *Receiver) dropRetired(ctx context.Context, e era) error {
+	if h, err := r.cfg.Vault.hold(r.keyName(e.number)); err == nil {
+		defer h.release()
+	}
+	return r.drop(ctx, e)
 }
 
 // drop erases the keys of a retired era and drops its rows. It may be done again.

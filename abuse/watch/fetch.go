@@ -188,11 +188,9 @@ func (p *pursuit) step(ctx context.Context) error {
 	for _, c := range active {
 		failed = append(failed, p.take(ctx, c))
 	}
-	if err := errors.Join(failed...); err != nil {
-		return err
-	}
-	p.waiting = true
-	return r.turn(ctx, active)
+	err = errors.Join(failed...)
+	p.waiting = err == nil
+	return errors.Join(err, r.turn(ctx, active)) // see Follow
 }
 
 func followed(active []*course, number uint64) bool {

@@ -1,12 +1,6 @@
 package watch
 
-import (
-	"encoding/binary"
-	"iter"
-	"slices"
-
-	"github.com/hueandcry/hueandcry/abuse"
-)
+import "slices"
 
 // filter says of a keyed tag that it is not enrolled, or that it may be: the store is asked about
 // the latter alone. It holds the first eight bytes of each tag, ten million in 92 MB, and an index
@@ -87,39 +81,3 @@ func (f *filter) sorted(h uint64) bool {
 }
 
 func (f *filter) len() int { return len(f.heads) + len(f.fresh) }
-
-// The heads of a base are stored with it in rows of a few thousand, for a filter is made whenever a
-// process starts: reading the table of enrolments for it would take as many minutes as this takes
-// seconds.
-const (
-	headsInRow = 4096
-	headsSlice = 64 // rows read at once
-)
-
-func headRows(generation uint64, heads []uint64) iter.Seq[abuse.Row] {
-	return func(yield func(abuse.Row) bool) {
-		n := uint32(0)
-		for run := range slices.Chunk(heads, headsInRow) {
-			f := newFields(1 + 8*len(run))
-			for _, h := range run {
-				f.uint64(h)
-			}
-			if !yield(abuse.Row{Key: binary.BigEndian.AppendUint32(headsKey(generation), n), Value: f}) {
-				return
-			}
-			n++
-		}
-	}
-}
-
-// parseHeads reads such a row.
-func parseHeads(value []byte) ([]uint64, error) {
-	p := newRow(value)
-	heads := make([]uint64, 0, len(p.b)/8)
-	for len(p.b) > 0 && !p.bad {
-		heads = append(heads, p.u64())
-	}
-	return heads, p.end()
-}
-
-func head64(tag [16]byte) uint64 { return binary.BigEndian.Uint64(tag[:]) }

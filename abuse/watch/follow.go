@@ -15,7 +15,8 @@ import (
 // in steps of half a second. How long the call takes does depend on it, so that whoever calls it again
 // and again does so at times of its own, as [Receiver.Run] does.
 // Errors are the partner's, the store's, or say that the feed cannot be followed any further, for which
-// there is an alarm too; what was taken in stays so, and the next call goes on.
+// there is an alarm too; what was taken in stays so, and the next call goes on. An era whose place a newer
+// one has taken ends whatever becomes of its feed.
 func (r *Receiver) Follow(ctx context.Context) error {
 	r.following.Lock()
 	defer r.following.Unlock()
@@ -51,10 +52,8 @@ func (r *Receiver) Follow(ctx context.Context) error {
 		failed[i] = f.takeIn(ctx)
 	}
 	fetching.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return err
-	}
-	return r.turn(ctx, active)
+	// Whatever becomes of single feeds: one that the partner stalls does not keep old keys alive.
+	return errors.Join(append(failed, r.turn(ctx, active))...)
 }
 
 // fetch is one feed in one call of Follow.

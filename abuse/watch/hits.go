@@ -147,7 +147,8 @@ func (c *course) enrol(w abuse.Writer, at *cursor, all []enrolledNext, fresh *[]
 	}
 	for _, i := range added {
 		e := &all[i]
-		row := holdingRow(c.number+uint64(e.slot), e.tag, &e.enrolment, e.token)
+		h := holding{c.number + uint64(e.slot), e.tag, e.token, e.kind, e.place, e.nth, true, logPlace{at.at, at.mark}}
+		row := h.row(e.account)
 		if err := w.Put(abuse.Holdings, row.Key, row.Value); err != nil {
 			return err
 		}
@@ -172,25 +173,48 @@ type holding struct {
 	token      [16]byte
 	kind       hashing.Kind
 	place, nth uint32
+	logged     bool     // it is in the log,
+	in         logPlace // here, so that it can be taken out of it
 }
 
-func holdingRow(generation uint64, tag [16]byte, e *enrolment, token [16]byte) abuse.Row {
-	f := newFields(32)
-	f.raw(token[:])
-	f.byte(byte(e.kind))
-	f.uint32(e.place)
-	f.uint32(e.nth)
-	return abuse.Row{Key: holdingKey(e.account, generation, tag), Value: f}
+// logPlace is where in the log of its era a tag is: the cursor's place and mark when it was enrolled.
+type logPlace struct {
+	at   position
+	mark uint32
 }
 
-func parseHolding(row abuse.Row) (h holding, err error) {
-	_, rest, ok := splitAccount(row.Key)
+// holdingLogged is the version of a holding's row that says where in the log the tag is. One of the base
+// is in none, and one of rowVersion that was enrolled later was so before that was written down.
+const holdingLogged = rowVersion + 1
+
+func (h *holding) row(account string) abuse.Row {
+	f := newFields(42)
+	f.raw(h.token[:])
+	f.byte(byte(h.kind))
+	f.uint32(h.place)
+	f.uint32(h.nth)
+	if h.logged {
+		f[0] = holdingLogged
+		f = h.in.at.append(f)
+		f.uint32(h.in.mark)
+	}
+	return abuse.Row{Key: holdingKey(account, h.generation, h.tag), Value: f}
+}
+
+func parseHolding(r abuse.Row) (h holding, err error) {
+	_, rest, ok := splitAccount(r.Key)
 	if !ok || len(rest) != 24 {
 		return holding{}, damaged("holding")
 	}
 	h.generation, h.tag = binary.BigEndian.Uint64(rest), [16]byte(rest[8:])
-	p := newRow(row.Value)
+	p := newRow(r.Value)
+	if h.logged = len(r.Value) > 0 && r.Value[0] == holdingLogged; h.logged {
+		p = &row{b: r.Value[1:]}
+	}
 	h.token, h.kind, h.place, h.nth = p.id(), hashing.Kind(p.u8()), p.u32(), p.u32()
+	if h.logged {
+		h.in = logPlace{position{p.u64(), p.u32()}, p.u32()}
+	}
 	return h, p.end()
 }
 

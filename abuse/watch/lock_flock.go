@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// flocks says that a lock tells whether somebody is alive.
+const flocks = true
+
 // tryLock takes the lock of an open file as lockFile does, if nobody has it.
 func tryLock(f *os.File) (bool, error) {
 	for {

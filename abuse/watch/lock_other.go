@@ -4,6 +4,9 @@ package watch
 
 import "os"
 
+// flocks says that a lock does not tell whether somebody is alive.
+const flocks = false
+
 // tryLock says that nobody has the lock: whoever asks cannot know better.
 func tryLock(*os.File) (bool, error) { return true, nil }
 

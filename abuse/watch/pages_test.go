@@ -84,7 +84,8 @@ func FuzzRows(f *testing.F) {
 	x := &era{link: testLink, number: 3, status: eraActive, epoch: 4, feed: [16]byte{5}, slots: 2}
 	n := &enrolment{"p-1", hashing.Phone, 1, 2, [32]byte{3}}
 	k := &recheck{3, testNow, 4, timeOf(7), timeOf(8)}
-	h := holdingRow(3, [16]byte{4}, n, [16]byte{5})
+	base := &holding{generation: 3, tag: [16]byte{4}, token: [16]byte{5}, kind: hashing.Phone, place: 1}
+	later := &holding{3, [16]byte{4}, [16]byte{5}, hashing.Phone, 1, 2, true, logPlace{position{6, 7}, 8}}
 
 	got, err := parseMatch(m.row().Key, m.row().Value)
 	require.NoError(f, err)
@@ -105,11 +106,13 @@ func FuzzRows(f *testing.F) {
 	check, err := parseRecheck(k.value())
 	require.NoError(f, err)
 	require.Equal(f, *k, check)
-	held, err := parseHolding(h)
-	require.NoError(f, err)
-	require.Equal(f, holding{3, [16]byte{4}, [16]byte{5}, hashing.Phone, 1, 2}, held)
+	for _, h := range []*holding{base, later} {
+		held, err := parseHolding(h.row("p-1"))
+		require.NoError(f, err)
+		require.Equal(f, *h, held)
+	}
 
-	for _, row := range []abuse.Row{m.row(), e.row(), x.row(), h, {Key: []byte{0}, Value: c.value()}, {Key: n.item(), Value: k.value()},
+	for _, row := range []abuse.Row{m.row(), e.row(), x.row(), base.row("p-1"), later.row("p-1"), {Key: []byte{0}, Value: c.value()}, {Key: n.item(), Value: k.value()},
 		{Key: []byte{1}, Value: formPage(1, [][]byte{[]byte("item")})}} {
 		f.Add(row.Key, row.Value)
 	}
@@ -125,7 +128,10 @@ func FuzzRows(f *testing.F) {
 		_, _ = parseEra(row)
 		_, _ = parseEnrolment(key)
 		_, _ = parseRecheck(value)
-		_, _ = parseHolding(row)
+		if h, err := parseHolding(row); err == nil {
+			account, _, _ := splitAccount(key)
+			require.Equal(t, row, h.row(account))
+		}
 		_, _ = parseHeads(value)
 		_, _, _ = parsePage(value)
 		_, _, _ = splitAccount(key)

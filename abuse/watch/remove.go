@@ -11,8 +11,11 @@ import (
 )
 
 // Remove forgets an account: what it has enrolled with any partner of this store, its matches, what is
-// still to be decided on or handed on, and checks that are owed. Decisions stay: they are the
-// service's own record, and hold no identifier. An account that is not known is no error.
+// still to be decided on or handed on, and checks that are owed. Of an identifier that no other account
+// has, no tag or part of a tag is left in the store; with a partner whose base is being enrolled just
+// then, that is so when the base is there and the check has been made that is owed for it. Running
+// processes have eight bytes of each tag in their memory until they end, or its epoch does. Decisions
+// stay: they are the service's own record, and hold no identifier. An account that is not known is no error.
 func (r *Receiver) Remove(ctx context.Context, account string) error {
 	if !validAccount(account) {
 		return errAccount
@@ -35,10 +38,8 @@ func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) err
 		if err != nil {
 			return err
 		}
-		for _, h := range held {
-			if err := unenrol(w, account, h); err != nil {
-				return err
-			}
+		if err := unenrolAll(w, account, held); err != nil {
+			return err
 		}
 		if err := removeMatches(w, account); err != nil {
 			return err
@@ -54,6 +55,136 @@ func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) err
 		}
 		return r.removeRechecks(w, account, stamp)
 	})
+}
+
+// unenrolAll takes all that an account holds out of the tables. What it holds of a base that is being
+// enrolled it has not got to the end of: the check that is owed for that comes back to it.
+func unenrolAll(w abuse.Writer, account string, held []holding) error {
+	if len(held) == 0 {
+		return nil
+	}
+	links, err := linksIn(w, abuse.Generations)
+	if err != nil {
+		return err
+	}
+	of := map[uint64]era{}
+	for _, link := range links {
+		all, err := eras(w, link)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			for slot := range e.slots {
+				of[e.number+uint64(slot)] = e
+			}
+		}
+	}
+	for _, h := range held {
+		e := of[h.generation]
+		if e.status == eraBuilding {
+			continue
+		}
+		if err := unenrol(w, e, account, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unenrol takes a tag of an account out of the tables, and out of what filters are made of, unless
+// another account has it too. A filter that there is already has a tag too many then, which is harmless.
+func unenrol(w abuse.Writer, e era, account string, h holding) error {
+	key := tagKey(h.generation, h.tag)
+	if err := dropFromList(w, abuse.Enrolments, key, accountKey(account)); err != nil {
+		return err
+	}
+	if err := w.Delete(abuse.Holdings, holdingKey(account, h.generation, h.tag)); err != nil {
+		return err
+	}
+	base, err := findHead(w, h.generation, head64(h.tag))
+	if err != nil {
+		return err
+	}
+	if h.logged || !base.found {
+		if err := unlog(w, &course{era: e}, h, base.found); err != nil {
+			return err
+		}
+	}
+	if !base.found {
+		return nil
+	}
+	prefix := key[:8+8] // of all tags with that head
+	others, err := w.Scan(abuse.Enrolments, prefix, after(prefix), 1)
+	if err != nil || len(others) > 0 {
+		return err
+	}
+	return base.drop(w)
+}
+
+// unlog takes a tag of an account out of the log of an era, where no other account needs that it is there.
+func unlog(w abuse.Writer, c *course, h holding, inBase bool) error {
+	others, err := logPlaces(w, h.generation, h.tag)
+	if err != nil {
+		return err
+	}
+	needed := func(p logPlace) bool { return others[p] || others[noPlace] && !inBase }
+	slot := byte(h.generation - c.number)
+	if h.logged {
+		if needed(h.in) {
+			return nil
+		}
+		key := append(logKey(c.link, c.number, h.in.at, h.in.mark), slot)
+		return w.Delete(abuse.Generations, append(key, h.tag[:]...))
+	}
+	// An earlier version did not write down where it is.
+	return scanAll(w, abuse.Generations, c.logs(), func(row abuse.Row) error {
+		e, err := c.logged(row)
+		if err != nil || e != (enrolledTag{int(slot), h.tag}) {
+			return err
+		}
+		p := newRow(append([]byte{rowVersion}, row.Key[16+1+8:]...))
+		if needed(logPlace{position{p.u64(), p.u32()}, p.u32()}) {
+			return nil
+		}
+		return w.Delete(abuse.Generations, row.Key)
+	})
+}
+
+// noPlace stands for that of a tag of which it is not known where in the log it is, or that is in the base.
+var noPlace = logPlace{mark: 1<<32 - 1}
+
+// logPlaces gives where in the log a tag is for the accounts that have it.
+func logPlaces(rd abuse.Reader, generation uint64, tag [16]byte) (map[logPlace]bool, error) {
+	found, err := lists(rd, abuse.Enrolments, [][]byte{tagKey(generation, tag)})
+	if err != nil {
+		return nil, err
+	}
+	places := map[logPlace]bool{}
+	for some := range slices.Chunk(found[0], scanSlice) {
+		var keys [][]byte
+		for _, item := range some {
+			e, err := parseEnrolment(item)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, holdingKey(e.account, generation, tag))
+		}
+		values, err := rd.Get(abuse.Holdings, keys...)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range values {
+			h, err := parseHolding(abuse.Row{Key: keys[i], Value: v})
+			if err != nil {
+				return nil, err
+			}
+			if !h.logged {
+				h.in = noPlace
+			}
+			places[h.in] = true
+		}
+	}
+	return places, nil
 }
 
 func removeMatches(w abuse.Writer, account string) error {

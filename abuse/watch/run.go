@@ -17,8 +17,8 @@ const (
 	runPauseMax = 30 * time.Second
 )
 
-// Run follows the feeds, makes up for checks that are owed, ends eras whose place was taken, and
-// countersigns the partner's session records, until the context ends; it gives its error. The base
+// Run follows the feeds, makes up for checks that are owed, ends eras whose place was taken, drops what
+// others have left of theirs, and countersigns the partner's session records, until the context ends; it gives its error. The base
 // of the next epoch is the caller's to enrol: [AlarmEpochDue] says when it is time. Failures are
 // logged, and what failed is tried again after a while. When it asks for batches does not depend on
 // whether anything matches, as long as intake is no more than 64 MiB of batches behind; see [Receiver.Follow].
@@ -57,7 +57,7 @@ func (r *Receiver) repeat(ctx context.Context, step func(context.Context) error)
 
 // housekeep does what there is to do seldom.
 func (r *Receiver) housekeep(ctx context.Context) error {
-	err := r.Cosign(ctx)
+	err := errors.Join(r.finish(ctx), r.Cosign(ctx))
 	s, serr := r.Status(ctx)
 	if serr == nil && s.Due {
 		r.tel.alarm(ctx, AlarmEpochDue, r.cfg.Clock(), int64(s.DueEpoch))

@@ -337,22 +337,42 @@ func (v *Vault) idle(name string, long time.Duration) bool {
 
 const vaultHold = ".hold-" // begins the name of a file that says that somebody is alive
 
-// hold says that this process is at work on something, until release or until it has died, however
-// that comes: the system gives back the lock of a file. If ok is false somebody else is at work on
-// it. Where the system has no flock(2) nobody ever seems to be.
-func (v *Vault) hold(name string) (release func(), ok bool, err error) {
-	path := filepath.Join(v.dir, vaultHold+name)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// held is a process's word that it is at work on something. The zero held, and nil, is none.
+type held struct{ file *os.File }
+
+// hold says that this process is at work on something, until it lets go or has died, however that
+// comes: the system gives back the lock of a file. If it gives nil somebody else is at work on it.
+// Where the system has no flock(2) nobody ever seems to be.
+func (v *Vault) hold(name string) (*held, error) {
+	f, err := os.OpenFile(filepath.Join(v.dir, vaultHold+name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if ok, err = tryLock(f); err != nil || !ok {
-		return nil, false, errors.Join(err, f.Close())
+	if ok, err := tryLock(f); err != nil || !ok {
+		return nil, errors.Join(err, f.Close())
 	}
-	return func() {
-		_ = os.Remove(path) // before others can have it; what is left is an empty file
-		_ = f.Close()
-	}, true, nil
+	return &held{f}, nil
+}
+
+// release lets go of what is done.
+func (h *held) release() {
+	if h != nil {
+		_ = os.Remove(h.file.Name()) // before others can have it; what is left is an empty file
+		_ = h.file.Close()
+	}
+}
+
+// leave lets go of what is not done, as death does: the file stays, as a sign for others.
+func (h *held) leave() { _ = h.file.Close() }
+
+// knows says whether the folder has a secret, or a sign that somebody is or was at work on it.
+func (v *Vault) knows(name string) bool {
+	for _, file := range []string{name, vaultHold + name} {
+		if _, err := os.Stat(filepath.Join(v.dir, file)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sync makes what was renamed or removed durable.

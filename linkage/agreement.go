@@ -57,7 +57,7 @@ type Party struct {
 // at most 2^40, but for the last.
 //
 // Both sides enforce Identifiers, Records and SignalsPerIdentifier, in each
-// session by itself. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers
+// session, and in each feed, by itself: what is said of an identifier beyond is not heard. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers
 // over the sessions of an epoch, need counters that last, and whoever keeps these
 // is asked: see [Config.Admit] and [Evaluator.Count].
 //

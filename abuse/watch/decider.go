@@ -303,11 +303,16 @@ func (d *Decider) settle(w abuse.Writer, l *ledger, account string, holdings []a
 	evidence := abuse.Evidence{Account: account, Holdings: holdings}
 	v := verdict{}
 	changed := false
+	crowd := crowded(matches, now)
 	for _, m := range matches {
 		m.expire(now.Unix())
 		changed = changed || m.change() != 0
 		if m.live() {
 			v.matched++
+			if crowd[m] {
+				evidence.Unreadable++
+				continue
+			}
 			// What cannot be read is counted in the evidence, and carries nothing.
 			_ = evidence.Add(m.partner, linkage.Match{Account: account, Signals: []linkage.MatchedSignal{m.matched()}})
 		}

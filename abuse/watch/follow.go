@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
@@ -121,6 +122,10 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 			r.tel.alarm(ctx, AlarmBatchDamaged, r.cfg.Clock(), int64(head.Number))
 			return errBatch
 		}
+		if ahead := head.Time.Sub(r.cfg.Clock()); ahead > maxAhead {
+			r.tel.alarm(ctx, AlarmBatchAhead, r.cfg.Clock(), int64(ahead/time.Second))
+			return ErrBatchAhead
+		}
 		if err := r.pin(ctx, c.epoch, head.LiveKey); err != nil {
 			return err
 		}
@@ -177,8 +182,19 @@ func (r *Receiver) where(ctx context.Context, c *course) (at cursor, ok bool, er
 	return at, ok, err
 }
 
-// RemoteLimitError says that the partner sends more signals than the agreement allows. Nothing of
-// the batch is taken in; [linkage.ErrLimit] finds it.
+// maxAhead is how far ahead of the clock here a batch may be dated: what the clocks of two services may
+// differ by, and no more than a part of a day, for it is the batches' time by which a day's signals are
+// counted.
+const maxAhead = 6 * time.Hour
+
+// ErrBatchAhead says that the partner's next batch is dated more than six hours ahead of the clock
+// here. It is not taken in before that time has come nearer, and nothing after it, and nothing of it is
+// lost. One of the two clocks is wrong, or the partner's was; else it could say at once what the
+// agreement allows for many days.
+var ErrBatchAhead = errors.New("watch: the partner's next batch is dated far ahead of the clock")
+
+// RemoteLimitError says that the partner sends more signals than the agreement allows, or takes back
+// more than it has said. Nothing of the batch is taken in; [linkage.ErrLimit] finds it.
 type RemoteLimitError struct{ Records int }
 
 // Error gives the size of the batch.

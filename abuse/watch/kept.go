@@ -34,7 +34,9 @@ type shelf struct {
 	tags      map[[16]byte]uint64 // where the first record under the tag is: row ‖ 16 bits of record
 	revised   map[[16]byte]later  // the last word under tags that there were, by alias and tag
 	retracted map[[16]byte]uint64 // sequences, by alias
-	inRow     uint64              // records of the last row that were read
+	adds      int64               // records, and
+	retracts  int64
+	inRow     uint64 // records of the last row that were read
 }
 
 func newShelf(a *linkage.Agreement, era uint64, k *linkage.Keeper) *shelf {
@@ -110,6 +112,14 @@ func under(alias, tag [16]byte) (key [16]byte) {
 	return key
 }
 
+// totals gives how many records add a signal, padding included, and how many take one back, if it
+// stands at the place.
+func (s *shelf) totals(at position) (adds, retracts int64, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.adds, s.retracts, s.at == at
+}
+
 // begin begins the next row.
 func (s *shelf) begin(key []byte) {
 	s.rows = append(s.rows, position{binary.BigEndian.Uint64(key[8:]), binary.BigEndian.Uint32(key[16:])})
@@ -119,7 +129,11 @@ func (s *shelf) begin(key []byte) {
 
 // index takes in the next record of the row, with its keyed tags of the live generation.
 func (s *shelf) index(r linkage.Record, tag func(identifier int) [16]byte) {
-	if r.Operation() == linkage.Retract {
+	switch r.Operation() {
+	case linkage.Add:
+		s.adds++
+	case linkage.Retract:
+		s.retracts++
 		s.retracted[r.Alias()] = max(s.retracted[r.Alias()], r.Sequence())
 	}
 	where := uint64(len(s.rows)-1)<<16 | s.inRow

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -236,6 +237,143 @@ func TestOneSignalATagAtRandom(t *testing.T) {
 			require.True(t, slices.ContainsFunc(have, func(s string) bool { return strings.HasPrefix(s, testSignal(n, 1).ID.String()) }))
 		}
 	}
+}
+
+// alarms counts those of the receiver from now on.
+func (w *town) alarms() map[AlarmKind]int {
+	all := map[AlarmKind]int{}
+	w.rec.tel.alarms = func(a Alarm) { all[a.Kind]++ }
+	return all
+}
+
+// Whatever dates a partner gives its batches, at one moment it can say what the agreement allows for a
+// day, or for two where one ends within the six hours.
+func TestBatchesAhead(t *testing.T) {
+	w := newLiar(t, func(l *linkage.Limits) { l.SignalsPerDay = 16 })
+	alarms := w.alarms()
+	before := w.cursor().at.batch
+	take := func(ahead time.Duration) error {
+		return w.rec.accept(t.Context(), w.c, w.batch(w.now().Add(ahead), 16))
+	}
+	refused := 0
+	for range 100 {
+		if err := take(w.cursor().time.Add(24 * time.Hour).Sub(w.now())); err != nil {
+			require.ErrorIs(t, err, ErrBatchAhead)
+			refused++
+		}
+	}
+	require.LessOrEqual(t, w.cursor().at.batch, before+1)
+	require.GreaterOrEqual(t, refused, 99)
+	require.Equal(t, refused, alarms[AlarmBatchAhead])
+	w.at.Add(24 * 3600)
+	require.ErrorIs(t, take(maxAhead+time.Second), ErrBatchAhead)
+	was := w.cursor()
+	require.NoError(t, take(maxAhead))
+	require.Equal(t, was.at.batch+1, w.cursor().at.batch)
+}
+
+// Where the clocks of two services are far apart nothing is lost: what is dated ahead is taken in when
+// its time has come nearer.
+func TestClocksApart(t *testing.T) {
+	w := newTown(t, linkage.ProtocolEC)
+	w.people.put("a", phoneOf(t, 1))
+	require.NoError(t, w.base(0))
+	w.settle()
+	slow := int64(0)
+	w.rec.cfg.Clock = func() time.Time { return w.now().Add(-time.Duration(slow) * time.Second) }
+	w.report(1, 1, phoneOf(t, 1))
+	slow = int64(maxAhead / time.Second)
+	w.settle()
+	w.check()
+	require.Len(t, w.known(), 1)
+	alarms := w.alarms()
+	slow += 3600
+	for n := range 3 {
+		w.report(2+n, 1, phoneOf(t, 1))
+		require.NoError(t, w.tr.Cut(t.Context()))
+		require.ErrorIs(t, w.rec.Follow(t.Context()), ErrBatchAhead)
+		require.Equal(t, n+1, alarms[AlarmBatchAhead])
+		w.at.Add(60)
+	}
+	require.Len(t, w.known(), 1)
+	slow = 0
+	w.settle()
+	w.check()
+	require.Len(t, w.known(), 4)
+}
+
+// More retractions than there was something to take back are refused, whole batches of them, however the
+// process is restarted; padding counts as what was said, for nobody can tell.
+func TestRetractionsOfNothing(t *testing.T) {
+	w := newLiar(t, func(l *linkage.Limits) { l.SignalsPerIdentifier = 4 }, func(w *town) { w.stretch = 4 })
+	adds, _, ok := w.c.shelf.totals(w.cursor().at)
+	require.True(t, ok)
+	alarms := w.alarms()
+	var all []linkage.Sealed
+	for n := range adds + 1 {
+		all = append(all, w.record(linkage.Retract, int(n), 1, 0))
+	}
+	refused := func(f fetched) {
+		t.Helper()
+		was := w.cursor()
+		err := w.rec.accept(t.Context(), w.c, f)
+		var limit *RemoteLimitError
+		require.ErrorAs(t, err, &limit)
+		require.ErrorIs(t, err, linkage.ErrLimit)
+		require.Equal(t, f.batch.Len(), limit.Records)
+		require.Equal(t, was, w.cursor())
+	}
+	refused(w.batch(w.now(), 0, all...))
+	refused(w.batch(w.now(), 50, all...)) // its own padding does not count
+	require.Equal(t, 2, alarms[AlarmPartnerOverCap])
+	w.restart()
+	refused(w.batch(w.now(), 0, all...))
+	w.say(all[1:]...)
+	require.Len(t, w.c.shelf.retracted, int(adds))
+	refused(w.batch(w.now(), 0, all[0]))
+	w.restart()
+	refused(w.batch(w.now(), 0, all[0]))
+	require.NoError(t, w.rec.accept(t.Context(), w.c, w.batch(w.now(), 1)))
+	w.say(all[0])
+	refused(w.batch(w.now(), 0, all[1]))
+
+	// In the middle of a batch what was taken in of it does not count either.
+	require.NoError(t, w.rec.accept(t.Context(), w.c, w.batch(w.now(), 5)))
+	for _, over := range []int{0, 1} {
+		f := w.batch(w.now(), 3, all[:5+over]...)
+		store := w.mine
+		w.rec.cfg.Store = &failing{Store: store, after: 1}
+		if over > 0 {
+			refused(f)
+			continue
+		}
+		require.ErrorIs(t, w.rec.accept(t.Context(), w.c, f), errFlaky)
+		require.EqualValues(t, 4, w.cursor().at.record)
+		w.rec.cfg.Store = store
+		if rand.IntN(2) == 0 {
+			w.restart()
+		}
+		require.NoError(t, w.rec.accept(t.Context(), w.c, f))
+	}
+}
+
+// failing is a store that fails when the cursor has moved some times.
+type failing struct {
+	abuse.Store
+	after int
+}
+
+func (s *failing) Update(ctx context.Context, do func(abuse.Writer) error) error {
+	return s.Store.Update(ctx, func(w abuse.Writer) error {
+		c := &counting{Writer: w, table: abuse.Cursors}
+		if err := do(c); err != nil || c.puts == 0 {
+			return err
+		}
+		if s.after--; s.after < 0 {
+			return errFlaky
+		}
+		return nil
+	})
 }
 
 // Of an account a name is that of one signal, and one that is there already is heard of no further.

@@ -35,7 +35,7 @@ func (r *Receiver) Follow(ctx context.Context) error {
 		if !ok || at.final {
 			continue
 		}
-		f := &fetch{fetcher: fetcher{r: r, c: c, at: at.tip()}, queue: newQueue(r.ahead)}
+		f := &fetch{fetcher: fetcher{r: r, c: c, at: at.tip()}, queue: newQueue(r.ahead), barrier: r.barrier(c)}
 		f.ctx, f.stop = context.WithCancel(ctx)
 		defer f.stop()
 		all = append(all, f)
@@ -43,7 +43,12 @@ func (r *Receiver) Follow(ctx context.Context) error {
 	var fetching sync.WaitGroup
 	fetching.Go(func() {
 		for _, f := range all {
-			f.err = f.poll(f.ctx, 0, func(b fetched) error { return f.queue.give(f.ctx, b) })
+			f.err = f.poll(f.ctx, 0, func(b fetched) error {
+				if err := f.queue.give(f.ctx, b); err != nil {
+					return err
+				}
+				return f.barrier.wait(f.ctx)
+			})
 			f.queue.close()
 		}
 	})
@@ -61,10 +66,11 @@ func (r *Receiver) Follow(ctx context.Context) error {
 // fetch is one feed in one call of Follow.
 type fetch struct {
 	fetcher
-	queue *queue
-	ctx   context.Context // of fetching; it ends when intake has failed
-	stop  context.CancelFunc
-	err   error // of fetching; to be read when the queue is closed
+	queue   *queue
+	barrier *barrier
+	ctx     context.Context // of fetching; it ends when intake has failed
+	stop    context.CancelFunc
+	err     error // of fetching; to be read when the queue is closed
 }
 
 // takeIn takes in what is being fetched.
@@ -80,7 +86,10 @@ func (f *fetch) takeIn(ctx context.Context) (err error) {
 			continue
 		}
 		if err = f.r.accept(ctx, f.c, b); err != nil {
+			f.r.refuses(ctx, f.c, err)
 			f.stop()
+		} else {
+			f.r.took(f.c, f.barrier)
 		}
 	}
 	switch {

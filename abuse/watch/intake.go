@@ -111,23 +111,14 @@ func (t *intake) begin(ctx context.Context) (position, error) {
 // numbers tell. Retractions are under no cap, and are kept as long as the era: so they are under that of
 // what they take back. What came before is on the shelf, all of it.
 func (t *intake) covered(at position) error {
+	if at.record > 0 {
+		return nil // it was looked at when it was begun
+	}
 	adds, retracts, ok := t.c.shelf.totals(at)
 	if !ok {
 		return errBehind
 	}
-	for i := range t.b.Len() {
-		switch in := uint32(i) < at.record; t.b.Record(i).Operation() {
-		case linkage.Add:
-			if in {
-				adds-- // it is of this batch
-			}
-		case linkage.Retract:
-			if !in {
-				retracts++
-			}
-		}
-	}
-	if retracts > adds {
+	if retracts+int64(t.b.Len()-claims(t.b)) > adds {
 		return errOverCap
 	}
 	return nil

@@ -182,6 +182,18 @@ func TestOneSignalATag(t *testing.T) {
 	}
 }
 
+// A signal about one identifier of an account cannot be said under a tag of another signal about another.
+func TestOneSignalATagOfTwo(t *testing.T) {
+	w := newLiar(t, func(l *linkage.Limits) { l.SignalsPerIdentifier = 4 })
+	w.say(w.record(linkage.Add, 1, 1, 0, phoneOf(t, 1)))
+	w.say(w.record(linkage.Add, 2, 1, 0, phoneOf(t, 2)))
+	w.say(w.record(linkage.Revise, 2, 2, 0, phoneOf(t, 1)))
+	want := []string{testSignal(1, 1).ID.String() + " 1 [0]", testSignal(2, 1).ID.String() + " 1 [1]"}
+	require.Equal(t, want, w.of("a"))
+	w.signUp("b", phoneOf(t, 1), phoneOf(t, 2))
+	require.Equal(t, want, w.of("b"))
+}
+
 // Whatever a partner says under whichever tag, who was enrolled before and who signs up later have the
 // same, and no more than the agreement allows.
 func TestOneSignalATagAtRandom(t *testing.T) {

@@ -139,10 +139,12 @@ func (s *shelf) index(r linkage.Record, tag func(identifier int) [16]byte) {
 	where := uint64(len(s.rows)-1)<<16 | s.inRow
 	for identifier := range r.Identifiers() {
 		t := tag(identifier)
-		if _, ok := s.tags[t]; !ok {
-			s.tags[t] = where
+		// Nearly all are new, and looking first would make that two accesses to a large map.
+		known := len(s.tags)
+		if s.tags[t] += where; len(s.tags) > known {
 			continue
 		}
+		s.tags[t] -= where // it was there: what it has stays
 		key := under(r.Alias(), t)
 		if l := (later{where, r.Sequence()}); l.sequence > s.revised[key].sequence {
 			s.revised[key] = l

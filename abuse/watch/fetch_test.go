@@ -318,18 +318,19 @@ func TestFetchRefusedAlone(t *testing.T) {
 			require.Greater(t, by["batch 1"], 5)
 			require.Len(t, by, 2, by)
 			slow.Store(0)
-			time.Sleep(time.Minute)
+			time.Sleep(5 * time.Minute)
+			cancel()
+			all.Wait()
 			for n, at := range p.asked {
 				if at == "batch 2" {
 					require.Zero(t, p.idle[n]%queuePause, "whenever the first was taken in")
 				}
 			}
 			by = count()
-			for n := range batches {
-				require.Equal(t, 1, by[fmt.Sprint("batch ", n+1)])
+			require.LessOrEqual(t, by["batch 1"], 1, "it may have waited to be tried again")
+			for n := range batches - 1 {
+				require.Equal(t, 1, by[fmt.Sprint("batch ", n+2)])
 			}
-			cancel()
-			all.Wait()
 			_, err := w.decider.Step(t.Context())
 			require.NoError(t, err)
 			w.check()

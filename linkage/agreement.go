@@ -57,13 +57,16 @@ type Party struct {
 // at most 2^40, but for the last.
 //
 // Both sides enforce Identifiers, Records and SignalsPerIdentifier, in each
-// session by itself. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers
-// over the sessions of an epoch, need counters that last, and whoever keeps these
-// is asked: see [Config.Admit] and [Evaluator.Count].
+// session and in each feed by itself: what is said of an identifier beyond is not
+// heard. AdditionsPerDay and SignalsPerDay, and the sum of Identifiers over the
+// sessions of an epoch, need counters that last, and whoever keeps these is asked:
+// see [Config.Admit] and [Evaluator.Count].
 //
 // SignalsPerDay counts the Adds and Revises of each feed by the UTC day of their batch's Time,
-// padding included, from the first batch on that is Complete. Retracts are free, and so is the
-// opening snapshot: what comes before that batch is bounded by Records, in all.
+// padding included, from the first batch on that is Complete. Retracts are free, as long as there are no
+// more of them than Adds in the batches before, and so is the opening snapshot: what comes before that
+// batch is bounded by Records, in all. The Time is the transmitter's word, so that a receiver takes in
+// no batch that is dated far ahead of its own clock.
 type Limits struct {
 	AdditionsPerDay      int64 `json:"additions_per_day"`      // identifiers enrolled a day after the base
 	Identifiers          int64 `json:"identifiers"`            // distinct identifiers the receiver enrols; under "vole" see [Encodable]

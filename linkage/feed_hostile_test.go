@@ -167,8 +167,8 @@ func TestRecordMisuse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, rest)
 	require.Panics(t, func() { shelved.Shelve(nil, d.own) })
-	require.NotPanics(t, func() { d.own.Nth(linkage.Kept{}, 255) })
-	require.Panics(t, func() { d.own.Nth(linkage.Kept{}, 256) })
+	require.NotPanics(t, func() { d.own.Nth(linkage.Kept{}, 256) })
+	require.Panics(t, func() { d.own.Nth(linkage.Kept{}, 257) })
 
 	h := b.Header()
 	h.Generations[0][0]++

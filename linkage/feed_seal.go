@@ -90,7 +90,8 @@ type About struct {
 	Token [16]byte
 	// Nth is how many signals of this feed were about the identifier before this one, and
 	// stays with the signal as long as the feed lasts. It is below the agreement's
-	// SignalsPerIdentifier. Two signals with one Nth would have one tag.
+	// SignalsPerIdentifier. Two signals with one Nth would have one tag, of which receivers hear the
+	// first: so it is never used again, also when the signal is retracted or has run out.
 	Nth uint16
 	// Values are those of the function in every slot, sealed: 32 bytes for each slot and 16 that
 	// bind them to feed, Kind and Token. They are to be stored and given back as they are.

@@ -153,10 +153,11 @@ func (k *keeping) mac(kind hashing.Kind, token [16]byte, feed FeedID, values []b
 const aboutMAC = 16
 
 // Nth gives kept with the Tag under which the nth signal about the identifier will be found,
-// counted from 0; what is enrolled is the 0th. It panics on an nth below 0 or from 256 on, the most
-// that an agreement's SignalsPerIdentifier can be.
+// counted from 0; what is enrolled is the 0th. It panics on an nth below 0 or above 256, the most
+// that an agreement's SignalsPerIdentifier can be: under the tag of that number itself there may be
+// nothing, and whoever looks for it finds a transmitter that does not keep to the agreement.
 func (k *Keeper) Nth(kept Kept, nth int) Kept {
-	if nth < 0 || nth >= maxSignals {
+	if nth < 0 || nth > maxSignals {
 		panic("linkage: a signal before the first, or beyond the most there can be")
 	}
 	o := k.of()

@@ -425,27 +425,34 @@ func move(w abuse.Writer, account string, h holding, place uint32) error {
 }
 
 // take enrols an identifier, with the tags of all signals that there are and of the next one, and
-// takes in what the shelf has about it.
+// takes in what the shelf has about it, of one name one signal.
 func (r *Receiver) take(w abuse.Writer, l *ledger, n *learnt, at *cursor) error {
 	c, s := n.course, n.s
 	kind := s.ids[n.at].Kind()
 	var tags []enrolledNext
-	for nth := uint32(0); nth <= n.next && int64(nth) < r.cfg.Agreement.Limits.SignalsPerIdentifier; nth++ {
+	for nth := range n.next + 1 {
 		k := c.keepers[0].Nth(n.kept, int(nth))
 		tags = append(tags, enrolledNext{0, k.Tag, enrolment{s.account, kind, s.places[n.at], nth, n.kept.Value}, n.kept.Token})
 	}
-	if err := c.enrol(w, at, tags, new([]enrolledTag)); err != nil {
+	if _, err := c.enrol(w, at, tags, new([]enrolledTag)); err != nil {
 		return err
 	}
-	var names []addition
-	for _, f := range n.found {
+	names := make([]naming, len(n.found))
+	for i, f := range n.found {
+		names[i] = naming{f.name, s.account, f.signal, true}
+	}
+	named, err := nameAll(w, names)
+	if err != nil {
+		return err
+	}
+	for i, f := range n.found {
 		m, err := l.match(s.account, r.link, f.signal)
 		if err != nil {
 			return err
 		}
-		m.hear(r.cfg.Agreement.Transmitter.Name, f.word, ground{c.number, n.kept.Token, kind, s.places[n.at]})
-		names = append(names, addition{aliasKey(f.name.era, f.name.alias), append(accountKey(s.account), f.signal[:]...), 2 + len(s.account)})
+		if named[i] {
+			m.hear(r.cfg.Agreement.Transmitter.Name, f.word, ground{c.number, n.kept.Token, kind, s.places[n.at]})
+		}
 	}
-	_, err := addAll(w, abuse.Aliases, names)
-	return err
+	return nil
 }

@@ -57,6 +57,7 @@ const (
 	AlarmClockAhead      AlarmKind = "clock_ahead"      // the clock is so far ahead of what was written that no epoch is closed by it
 	AlarmPartnerOverCap  AlarmKind = "partner_over_cap" // the partner sends more signals than the agreement allows
 	AlarmBatchDamaged    AlarmKind = "batch_damaged"    // a batch does not verify
+	AlarmBatchAhead      AlarmKind = "batch_ahead"      // a batch is dated ahead of the clock, by so many seconds: one side's is wrong
 	AlarmStoreFailing    AlarmKind = "store_failing"    // the store refuses to write
 	AlarmFeedStalled     AlarmKind = "feed_stalled"     // the feed cannot be followed any further
 	AlarmSignalsOverCap  AlarmKind = "signals_over_cap" // more signals than a day may have; the rest waits

@@ -358,11 +358,16 @@ type weighed struct {
 func (d *Decider) weigh(l *ledger, account string, f facts, now time.Time) (x weighed, err error) {
 	x.evidence = abuse.Evidence{Account: account, Holdings: f.holdings, Own: f.own}
 	x.matches, err = l.account(account)
+	crowd := crowded(x.matches, now)
 	for _, m := range x.matches {
 		m.expire(now.Unix())
 		x.changed = x.changed || m.change() != 0
 		if m.live() {
 			x.live++
+			if crowd[m] {
+				x.evidence.Unreadable++
+				continue
+			}
 			// What cannot be read is counted in the evidence, and carries nothing.
 			_ = x.evidence.Add(m.partner, linkage.Match{Account: account, Signals: []linkage.MatchedSignal{m.matched()}})
 		}

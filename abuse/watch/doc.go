@@ -44,6 +44,17 @@
 //
 // What is refused is an RFC 9457 problem document with one of the codes of [Problem].
 //
+// # What a partner can say
+//
+// About one identifier it can say as many signals in a feed as the agreement allows, each under a tag
+// of its own: what else comes under a tag counts as unreadable, as what does not open does. A
+// decision weighs 256 signals of one partner about one account at most, those that are valid the
+// longest; the rest are unreadable in its evidence. Each change is handed on all the same.
+//
+// Of a day's signals and of retractions it can say as many as [linkage.Limits] has it. A batch beyond
+// is refused, as is one that is dated more than six hours ahead: it is asked for again, alone, until it
+// can be taken in, and the feed stands still meanwhile.
+//
 // # Measures
 //
 // Meter and tracer are named "github.com/hueandcry/hueandcry/abuse/watch". Counters:

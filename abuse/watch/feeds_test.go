@@ -1,11 +1,13 @@
 package watch
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hueandcry/hueandcry/hashing"
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
@@ -98,5 +100,86 @@ func TestSignalInTwoFeeds(t *testing.T) {
 		for _, list := range want {
 			require.Contains(t, lists, list)
 		}
+	}
+}
+
+// A transmitter that keeps to the agreement never says two signals under one tag, nor takes back more than
+// it has said, whatever happens and however often it is restarted: receivers rely on both.
+func TestTagsAreOfOneSignal(t *testing.T) {
+	for _, protocol := range []string{linkage.ProtocolEC, linkage.ProtocolVOLE} {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		r := rand.New(rand.NewPCG(seed, 1))
+		w := newTown(t, protocol, func(w *town) { w.at.Store(w.agreement.EpochStart(0).Unix() + 3600) })
+		some := func() hashing.Identifier { return ids(t, r.IntN(5)) }
+		next := 0
+		for range 20 {
+			w.report(next, 1, some())
+			next++
+		}
+		for n := range 4 { // withdrawn before it is published, or right after
+			w.withdraw(3 * n)
+		}
+		require.NoError(t, w.base(0))
+		w.settle()
+		for range 200 {
+			if w.now().After(w.agreement.EpochStart(1).AddDate(0, 0, -3)) {
+				break
+			}
+			switch r.IntN(9) {
+			case 0:
+				w.startTransmitter()
+			case 1: // some run out
+				w.at.Add(20 * 3600)
+				require.NoError(t, w.tr.Cut(t.Context()))
+			default:
+				w.live(r, some, &next)
+			}
+		}
+		w.startTransmitter()
+		w.at.Add(3600)
+		require.NoError(t, w.tr.Cut(t.Context()))
+		feeds, twice := 0, 0
+		heads, err := w.tr.heads(t.Context())
+		require.NoError(t, err)
+		for _, h := range heads {
+			feeds++
+			type slotTag struct {
+				slot int
+				tag  [16]byte
+			}
+			of := map[slotTag][16]byte{}
+			adds, retracts := 0, 0
+			for n := uint64(1); n <= h.number; n++ {
+				data, err := w.tr.batch(t.Context(), h.feed, n)
+				require.NoError(t, err)
+				b, err := linkage.ParseBatch(w.agreement, data.data)
+				require.NoError(t, err)
+				said := 0
+				for i := range b.Len() {
+					rec := b.Record(i)
+					switch rec.Operation() {
+					case linkage.Add:
+						said++
+					case linkage.Retract:
+						retracts++
+					}
+					for id := range rec.Identifiers() {
+						for slot := range rec.Slots() {
+							at := slotTag{slot, rec.Tag(id, slot)}
+							if alias, ok := of[at]; ok {
+								require.Equal(t, alias, rec.Alias())
+								twice++
+							}
+							of[at] = rec.Alias()
+						}
+					}
+				}
+				require.LessOrEqual(t, retracts, adds)
+				adds += said
+			}
+		}
+		require.Positive(t, feeds)
+		require.Positive(t, twice, "revisions")
 	}
 }

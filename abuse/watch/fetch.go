@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
@@ -74,6 +73,9 @@ func (f *fetcher) next(ctx context.Context) (*linkage.Batch, int, error) {
 		if err != nil {
 			return nil, 0, err
 		}
+		if cap(data)-len(data) > len(data)/8 {
+			data = append(make([]byte, 0, len(data)), data...) // it may wait, and the room behind it with it
+		}
 		b, err := linkage.ParseBatch(f.r.cfg.Agreement, data)
 		if errors.Is(err, linkage.ErrVersion) {
 			return nil, 0, err // a newer partner: no try helps
@@ -102,9 +104,10 @@ type pursuit struct {
 
 // line is the way from the fetching of one feed to its intake.
 type line struct {
-	queue *queue
-	held  *fetched // is being taken in, again if that has failed
-	stop  context.CancelFunc
+	queue   *queue
+	barrier *barrier
+	held    *fetched // is being taken in, again if that has failed
+	stop    context.CancelFunc
 }
 
 func (p *pursuit) run(ctx context.Context) {
@@ -118,7 +121,7 @@ func (p *pursuit) run(ctx context.Context) {
 // begin lets a feed be fetched from the cursor on.
 func (p *pursuit) begin(ctx context.Context, c *course, at cursor) {
 	ctx, stop := context.WithCancel(ctx)
-	l := &line{queue: newQueue(p.r.ahead), stop: stop}
+	l := &line{queue: newQueue(p.r.ahead), barrier: p.r.barrier(c), stop: stop}
 	f := &fetcher{r: p.r, c: c, at: at.tip()}
 	p.lines[c.number] = l
 	p.all.Go(func() {
@@ -128,6 +131,9 @@ func (p *pursuit) begin(ctx context.Context, c *course, at cursor) {
 				select {
 				case p.wake <- struct{}{}:
 				default:
+				}
+				if err == nil {
+					err = l.barrier.wait(ctx)
 				}
 				return err
 			})
@@ -203,7 +209,7 @@ func followed(active []*course, number uint64) bool {
 }
 
 // take takes in what has been fetched of one feed. If the store fails the batch is kept and tried
-// again: the partner is not to see that. If the batch itself is refused it is fetched anew.
+// again: the partner is not to see that. If the batch itself is refused it is fetched anew, alone.
 func (p *pursuit) take(ctx context.Context, c *course) error {
 	l := p.lines[c.number]
 	if l == nil {
@@ -224,11 +230,12 @@ func (p *pursuit) take(ctx context.Context, c *course) error {
 		}
 		idle = false
 		if err := p.r.accept(ctx, c, *l.held); err != nil {
-			if _, ok := errors.AsType[*abuse.StoreError](err); !ok && ctx.Err() == nil {
+			if p.r.refuses(ctx, c, err) {
 				p.end(c.number)
 			}
 			return err
 		}
 		l.held = nil
+		p.r.took(c, l.barrier)
 	}
 }

@@ -3,7 +3,9 @@ package watch
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,6 +257,104 @@ func TestQueueTakesOneAlways(t *testing.T) {
 	_, ok = q.next()
 	require.False(t, ok)
 	require.Zero(t, q.bytes)
+}
+
+// A batch that is refused for the time being is fetched again and again, and nothing after it, until it
+// is taken in; then the feed goes on.
+func TestFetchRefusedAlone(t *testing.T) {
+	const batches, hours = 6, 3600
+	town := func(t *testing.T) (w *town, p *watched, slow *atomic.Int64, count func() map[string]int) {
+		w, _, p = watchedTown(t)
+		slow = new(atomic.Int64)
+		w.rec.cfg.Clock = func() time.Time { return w.now().Add(-time.Duration(slow.Load()) * time.Second) }
+		for n := range batches {
+			w.cut(n, 1)
+		}
+		slow.Store(7 * hours)
+		return w, p, slow, func() map[string]int {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			by := map[string]int{}
+			for _, a := range p.asked {
+				by[a]++
+			}
+			p.asked, p.idle = nil, nil
+			return by
+		}
+	}
+	t.Run("follow", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, _, slow, count := town(t)
+			require.ErrorIs(t, w.rec.Follow(t.Context()), ErrBatchAhead)
+			count()
+			for range 5 {
+				require.ErrorIs(t, w.rec.Follow(t.Context()), ErrBatchAhead)
+				by := count()
+				require.Equal(t, 1, by["batch 1"])
+				require.Len(t, by, 2, by)
+			}
+			slow.Store(0)
+			w.settle()
+			w.check()
+			require.Len(t, w.known(), batches)
+			for n := range batches {
+				w.cut(batches+n, 1)
+			}
+			count()
+			start := time.Now()
+			require.NoError(t, w.rec.Follow(t.Context()))
+			require.Zero(t, time.Since(start), "nobody waits any more, on the clock of synctest")
+			require.Len(t, count(), 1+batches)
+		})
+	})
+	t.Run("run", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, p, slow, count := town(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			all.Go(func() { _ = w.rec.Run(ctx) })
+			time.Sleep(2 * time.Second)
+			count()
+			time.Sleep(5 * time.Minute)
+			by := count()
+			require.Greater(t, by["batch 1"], 5)
+			require.Len(t, by, 2, by)
+			slow.Store(0)
+			time.Sleep(5 * time.Minute)
+			cancel()
+			all.Wait()
+			for n, at := range p.asked {
+				if at == "batch 2" {
+					require.Zero(t, p.idle[n]%queuePause, "whenever the first was taken in")
+				}
+			}
+			by = count()
+			require.LessOrEqual(t, by["batch 1"], 1, "it may have waited to be tried again")
+			for n := range batches - 1 {
+				require.Equal(t, 1, by[fmt.Sprint("batch ", n+2)])
+			}
+			_, err := w.decider.Step(t.Context())
+			require.NoError(t, err)
+			w.check()
+			require.Len(t, w.known(), batches)
+		})
+	})
+}
+
+// What a batch is read into may be longer: what waits is not.
+func TestFetchedIsAsLongAsItIs(t *testing.T) {
+	w, _, _ := watchedTown(t)
+	w.cut(1, 1)
+	w.partner.change = func(_ uint64, _ bool, data []byte) []byte { return append(make([]byte, 0, 2*len(data)), data...) }
+	f := &fetcher{r: w.rec, c: w.course()}
+	n := 0
+	require.NoError(t, f.poll(t.Context(), 0, func(b fetched) error {
+		n++
+		body := reflect.ValueOf(b.batch).Elem().FieldByName("body")
+		require.LessOrEqual(t, body.Cap()-body.Len(), 64+b.size/8, "but for the signature")
+		return nil
+	}))
+	require.Equal(t, 1, n)
 }
 
 // A batch that is refused is fetched anew: the partner may have mended it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
@@ -35,7 +36,7 @@ func (r *Receiver) Follow(ctx context.Context) error {
 		if !ok || at.final {
 			continue
 		}
-		f := &fetch{fetcher: fetcher{r: r, c: c, at: at.tip()}, queue: newQueue(r.ahead)}
+		f := &fetch{fetcher: fetcher{r: r, c: c, at: at.tip()}, queue: newQueue(r.ahead), barrier: r.barrier(c)}
 		f.ctx, f.stop = context.WithCancel(ctx)
 		defer f.stop()
 		all = append(all, f)
@@ -43,7 +44,12 @@ func (r *Receiver) Follow(ctx context.Context) error {
 	var fetching sync.WaitGroup
 	fetching.Go(func() {
 		for _, f := range all {
-			f.err = f.poll(f.ctx, 0, func(b fetched) error { return f.queue.give(f.ctx, b) })
+			f.err = f.poll(f.ctx, 0, func(b fetched) error {
+				if err := f.queue.give(f.ctx, b); err != nil {
+					return err
+				}
+				return f.barrier.wait(f.ctx)
+			})
 			f.queue.close()
 		}
 	})
@@ -59,10 +65,11 @@ func (r *Receiver) Follow(ctx context.Context) error {
 // fetch is one feed in one call of Follow.
 type fetch struct {
 	fetcher
-	queue *queue
-	ctx   context.Context // of fetching; it ends when intake has failed
-	stop  context.CancelFunc
-	err   error // of fetching; to be read when the queue is closed
+	queue   *queue
+	barrier *barrier
+	ctx     context.Context // of fetching; it ends when intake has failed
+	stop    context.CancelFunc
+	err     error // of fetching; to be read when the queue is closed
 }
 
 // takeIn takes in what is being fetched.
@@ -78,7 +85,10 @@ func (f *fetch) takeIn(ctx context.Context) (err error) {
 			continue
 		}
 		if err = f.r.accept(ctx, f.c, b); err != nil {
+			f.r.refuses(ctx, f.c, err)
 			f.stop()
+		} else {
+			f.r.took(f.c, f.barrier)
 		}
 	}
 	switch {
@@ -119,6 +129,10 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 		if err := b.Follows(c.feed, at.tip()); err != nil {
 			r.tel.alarm(ctx, AlarmBatchDamaged, r.cfg.Clock(), int64(head.Number))
 			return errBatch
+		}
+		if ahead := head.Time.Sub(r.cfg.Clock()); ahead > maxAhead {
+			r.tel.alarm(ctx, AlarmBatchAhead, r.cfg.Clock(), int64(ahead/time.Second))
+			return ErrBatchAhead
 		}
 		if err := r.pin(ctx, c.epoch, head.LiveKey); err != nil {
 			return err
@@ -176,8 +190,19 @@ func (r *Receiver) where(ctx context.Context, c *course) (at cursor, ok bool, er
 	return at, ok, err
 }
 
-// RemoteLimitError says that the partner sends more signals than the agreement allows. Nothing of
-// the batch is taken in; [linkage.ErrLimit] finds it.
+// maxAhead is how far ahead of the clock here a batch may be dated: what the clocks of two services may
+// differ by, and no more than a part of a day, for it is the batches' time by which a day's signals are
+// counted.
+const maxAhead = 6 * time.Hour
+
+// ErrBatchAhead says that the partner's next batch is dated more than six hours ahead of the clock
+// here. It is not taken in before that time has come nearer, and nothing after it, and nothing of it is
+// lost. One of the two clocks is wrong, or the partner's was; else it could say at once what the
+// agreement allows for many days.
+var ErrBatchAhead = errors.New("watch: the partner's next batch is dated far ahead of the clock")
+
+// RemoteLimitError says that the partner sends more signals than the agreement allows, or takes back
+// more than it has said. Nothing of the batch is taken in; [linkage.ErrLimit] finds it.
 type RemoteLimitError struct{ Records int }
 
 // Error gives the size of the batch.

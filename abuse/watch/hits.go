@@ -1,7 +1,11 @@
 package watch
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
@@ -18,6 +22,11 @@ type hit struct {
 // match looks candidates up and takes in the records that are about accounts here. Of each
 // identifier that was hit the next signal is to be found too: its tag is enrolled, and looked for
 // in the whole batch, where records have no order, and the next one may have come before.
+//
+// A tag is good for one signal, the first that comes under it: else a partner could say any number of
+// signals about one identifier. Whether the tag was hit before is told by the next one, which is
+// enrolled then and not before. Beyond the last signal that the agreement allows one tag more is
+// enrolled, as a mark, under which nothing is heard.
 func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag, out *stretchResult) error {
 	if len(all) == 0 {
 		return nil
@@ -28,10 +37,20 @@ func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag,
 	}
 	var heard []heardHit
 	var next []enrolledNext
-	var names []addition
+	seen := make(map[hitTag][]uint32, len(hits)) // records, by what they hit
 	for len(hits) > 0 {
 		h := hits[0]
 		hits = hits[1:]
+		what := hitTag{h.slot, h.tag, h.account}
+		by := seen[what]
+		if slices.Contains(by, h.record) {
+			continue
+		}
+		seen[what] = append(by, h.record)
+		if int64(h.nth) >= t.r.cfg.Agreement.Limits.SignalsPerIdentifier {
+			out.unreadable++
+			continue
+		}
 		keeper, rec := t.c.keepers[h.slot], t.b.Record(int(h.record))
 		kept := linkage.Kept{Tag: h.tag, Value: h.value}
 		o, err := keeper.Open(kept, int(h.nth), int(h.identifier), int(h.slot), rec)
@@ -39,12 +58,13 @@ func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag,
 			out.unreadable++ // the transmitter's fault; what comes after it is still looked for
 		} else {
 			n := name{t.c.number, t.c.keepers[0].Tag(rec.Alias())}
-			heard = append(heard, heardHit{h, word{o.Signal, rec.Sequence(), o.Label, n}})
-			item := append(accountKey(h.account), o.Signal[:]...)
-			names = append(names, addition{aliasKey(n.era, n.alias), item, 2 + len(h.account)})
+			heard = append(heard, heardHit{hit: h, word: word{o.Signal, rec.Sequence(), o.Label, n}, next: -1})
 		}
-		if int64(h.nth)+1 >= t.r.cfg.Agreement.Limits.SignalsPerIdentifier {
+		if len(by) > 0 {
 			continue
+		}
+		if err == nil {
+			heard[len(heard)-1].next = len(next)
 		}
 		h.nth++
 		h.tag = keeper.Nth(kept, int(h.nth)).Tag
@@ -53,18 +73,33 @@ func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag,
 			hits = append(hits, hit{candidateTag{s, h.tag}, h.enrolment, h.token})
 		}
 	}
-	if err := t.c.enrol(w, c, next, &out.fresh); err != nil {
+	added, err := t.c.enrol(w, c, next, &out.fresh)
+	if err != nil {
 		return err
 	}
-	if _, err := addAll(w, abuse.Aliases, names); err != nil {
-		return err
+	firsts := make([]bool, len(next))
+	for _, i := range added {
+		firsts[i] = true
 	}
-	return t.hear(l, heard)
+	for i := range heard {
+		h := &heard[i]
+		h.first = h.next >= 0 && firsts[h.next]
+	}
+	return t.hear(w, l, heard, out)
+}
+
+// hitTag is a tag of an account that was hit.
+type hitTag struct {
+	slot    uint8
+	tag     [16]byte
+	account string
 }
 
 type heardHit struct {
 	hit
 	word
+	next  int  // which of the tags that are to be enrolled comes after this one; -1: it was another hit's
+	first bool // under its tag
 }
 
 // lookUp finds which candidates are enrolled, and for whom.
@@ -107,23 +142,66 @@ func (t *intake) lookUp(w abuse.Writer, all []candidateTag) (hits []hit, err err
 	return hits, nil
 }
 
-// hear takes the words in.
-func (t *intake) hear(l *ledger, heard []heardHit) error {
-	touched := make([]key, len(heard))
+// hear takes the words in: the first under their tag, and later ones of the same signals.
+func (t *intake) hear(w abuse.Writer, l *ledger, heard []heardHit, out *stretchResult) error {
+	touched, names := make([]key, len(heard)), make([]naming, len(heard))
 	for i, h := range heard {
-		touched[i] = key{h.account, t.r.link, h.signal}
+		touched[i], names[i] = key{h.account, t.r.link, h.signal}, naming{h.name, h.account, h.signal, h.first}
 	}
 	if err := l.load(touched); err != nil {
 		return err
 	}
-	for _, h := range heard {
+	named, err := nameAll(w, names)
+	if err != nil {
+		return err
+	}
+	for i, h := range heard {
 		m, err := l.match(h.account, t.r.link, h.signal)
 		if err != nil {
 			return err
 		}
-		m.hear(t.r.cfg.Agreement.Transmitter.Name, h.word, ground{t.c.number + uint64(h.slot), h.token, h.kind, h.place})
+		by := ground{t.c.number + uint64(h.slot), h.token, h.kind, h.place}
+		if !named[i] || !h.first && !slices.ContainsFunc(m.grounds, by.same) {
+			out.unreadable++
+			continue
+		}
+		m.hear(t.r.cfg.Agreement.Transmitter.Name, h.word, by)
 	}
 	return nil
+}
+
+// naming says that a signal about an account has a name.
+type naming struct {
+	name
+	account string
+	signal  uuid.UUID
+	first   bool // or the account must have it under this name already
+}
+
+// nameAll puts down of which signals about whom names are, in the order given, and says which hold: for
+// an account a name is that of one signal, the first.
+func nameAll(w abuse.Writer, all []naming) ([]bool, error) {
+	keys := make([][]byte, len(all))
+	for i, n := range all {
+		keys[i] = aliasKey(n.era, n.alias)
+	}
+	known, order, err := openLists(w, abuse.Aliases, keys)
+	if err != nil {
+		return nil, err
+	}
+	hold := make([]bool, len(all))
+	for i, n := range all {
+		about := accountKey(n.account)
+		item := append(about[:len(about):len(about)], n.signal[:]...)
+		l := known[string(keys[i])]
+		if has := l.get(string(about)); has != nil || !n.first {
+			hold[i] = bytes.Equal(has, item)
+			continue
+		}
+		l.put(string(about), item)
+		hold[i] = true
+	}
+	return hold, writeLists(w, abuse.Aliases, order)
 }
 
 // enrolledNext is a tag of an identifier of an account that is to be enrolled.
@@ -134,30 +212,30 @@ type enrolledNext struct {
 	token [16]byte
 }
 
-// enrol puts tags into the tables, and those that are new into the log and to fresh.
-func (c *course) enrol(w abuse.Writer, at *cursor, all []enrolledNext, fresh *[]enrolledTag) error {
+// enrol puts tags into the tables, and those that are new into the log and to fresh. It gives the
+// indices of these.
+func (c *course) enrol(w abuse.Writer, at *cursor, all []enrolledNext, fresh *[]enrolledTag) (added []int, err error) {
 	adds := make([]addition, len(all))
 	for i := range all {
 		e := &all[i]
 		adds[i] = addition{tagKey(c.number+uint64(e.slot), e.tag), e.item(), 2 + len(e.account)}
 	}
-	added, err := addAll(w, abuse.Enrolments, adds)
-	if err != nil {
-		return err
+	if added, err = addAll(w, abuse.Enrolments, adds); err != nil {
+		return nil, err
 	}
 	for _, i := range added {
 		e := &all[i]
 		h := holding{c.number + uint64(e.slot), e.tag, e.token, e.kind, e.place, e.nth, true, logPlace{at.at, at.mark}}
 		row := h.row(e.account)
 		if err := w.Put(abuse.Holdings, row.Key, row.Value); err != nil {
-			return err
+			return nil, err
 		}
 		if err := c.putLog(w, at, e.slot, e.tag); err != nil {
-			return err
+			return nil, err
 		}
 		*fresh = append(*fresh, enrolledTag{e.slot, e.tag})
 	}
-	return nil
+	return added, nil
 }
 
 // putLog tells intakes of a tag.
@@ -218,12 +296,14 @@ func parseHolding(r abuse.Row) (h holding, err error) {
 	return h, p.end()
 }
 
-// spot finds a keyed tag in the batch.
+// spot finds the first record of the batch with a keyed tag.
 func (t *intake) spot(tag [16]byte) (spot, bool) {
 	if t.spots == nil {
 		t.spots = make(map[[16]byte]spot, t.b.Len()*len(t.c.keepers))
 		for _, c := range t.candidates(0, t.b.Len(), func(int, [16]byte) bool { return true }) {
-			t.spots[c.tag] = c.spot
+			if _, ok := t.spots[c.tag]; !ok {
+				t.spots[c.tag] = c.spot
+			}
 		}
 	}
 	s, ok := t.spots[tag]

@@ -36,7 +36,7 @@ type spot struct {
 var (
 	// errCursor says that the cursor is not where it was: somebody else has taken the batch in.
 	errCursor = errors.New("watch: the cursor has moved")
-	// errOverCap says that the partner sends more than the agreement allows.
+	// errOverCap says that the partner sends more than the agreement allows, or takes back more than it said.
 	errOverCap = errors.New("watch: more signals than the agreement allows")
 )
 
@@ -59,6 +59,14 @@ func (r *Receiver) takeIn(ctx context.Context, c *course, b *linkage.Batch) erro
 	t := &intake{r: r, c: c, b: b, head: b.Header()}
 	t.key()
 	at, err := t.begin(ctx)
+	if errors.Is(err, errBehind) {
+		if err = c.shelf.refresh(ctx, r.cfg.Store); err == nil {
+			at, err = t.begin(ctx)
+		}
+	}
+	if errors.Is(err, errBehind) {
+		err = errCursor // another process is faster
+	}
 	for err == nil && at.batch < t.head.Number {
 		from := int(at.record)
 		at, err = t.stretch(ctx, from, min(from+r.cfg.Stretch, b.Len()))
@@ -95,8 +103,25 @@ func (t *intake) begin(ctx context.Context) (position, error) {
 		case !c.admit(t.r.cfg.Agreement, t.head, claims(t.b)):
 			return errOverCap
 		}
-		return nil
+		return t.covered(c.at)
 	})
+}
+
+// covered says whether of each signal that the batch takes back there was an Add before, as far as
+// numbers tell. Retractions are under no cap, and are kept as long as the era: so they are under that of
+// what they take back. What came before is on the shelf, all of it.
+func (t *intake) covered(at position) error {
+	if at.record > 0 {
+		return nil // it was looked at when it was begun
+	}
+	adds, retracts, ok := t.c.shelf.totals(at)
+	if !ok {
+		return errBehind
+	}
+	if retracts+int64(t.b.Len()-claims(t.b)) > adds {
+		return errOverCap
+	}
+	return nil
 }
 
 // sweep takes what was enrolled since into the filter, and moves the mark on, so that the stretches

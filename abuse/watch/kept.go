@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -30,13 +31,16 @@ type shelf struct {
 	at        position
 	next      []byte              // the key after the last row that was read
 	rows      []position          // of the rows
-	tags      map[[16]byte]uint64 // where the last record under the tag is: row ‖ 16 bits of record
+	tags      map[[16]byte]uint64 // where the first record under the tag is: row ‖ 16 bits of record
+	revised   map[[16]byte]later  // the last word under tags that there were, by alias and tag
 	retracted map[[16]byte]uint64 // sequences, by alias
-	inRow     uint64              // records of the last row that were read
+	adds      int64               // records, and
+	retracts  int64
+	inRow     uint64 // records of the last row that were read
 }
 
 func newShelf(a *linkage.Agreement, era uint64, k *linkage.Keeper) *shelf {
-	return &shelf{agreement: a, era: era, keeper: k, next: be64(era), tags: map[[16]byte]uint64{}, retracted: map[[16]byte]uint64{}}
+	return &shelf{agreement: a, era: era, keeper: k, next: be64(era), tags: map[[16]byte]uint64{}, revised: map[[16]byte]later{}, retracted: map[[16]byte]uint64{}}
 }
 
 const shelfSlice = 64 // rows read at once
@@ -98,6 +102,24 @@ func (s *shelf) take(before, at position, rows []keptRow) bool {
 	return true
 }
 
+// later is a record under a tag that another had before. If it is of another signal nobody asks for it.
+type later struct{ where, sequence uint64 }
+
+// under joins alias and tag. Who chose the alias does not know the tag as it is keyed here, so that two
+// pairs are one only by chance.
+func under(alias, tag [16]byte) (key [16]byte) {
+	subtle.XORBytes(key[:], alias[:], tag[:])
+	return key
+}
+
+// totals gives how many records add a signal, padding included, and how many take one back, if it
+// stands at the place.
+func (s *shelf) totals(at position) (adds, retracts int64, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.adds, s.retracts, s.at == at
+}
+
 // begin begins the next row.
 func (s *shelf) begin(key []byte) {
 	s.rows = append(s.rows, position{binary.BigEndian.Uint64(key[8:]), binary.BigEndian.Uint32(key[16:])})
@@ -107,11 +129,26 @@ func (s *shelf) begin(key []byte) {
 
 // index takes in the next record of the row, with its keyed tags of the live generation.
 func (s *shelf) index(r linkage.Record, tag func(identifier int) [16]byte) {
-	if r.Operation() == linkage.Retract {
+	switch r.Operation() {
+	case linkage.Add:
+		s.adds++
+	case linkage.Retract:
+		s.retracts++
 		s.retracted[r.Alias()] = max(s.retracted[r.Alias()], r.Sequence())
 	}
+	where := uint64(len(s.rows)-1)<<16 | s.inRow
 	for identifier := range r.Identifiers() {
-		s.tags[tag(identifier)] = uint64(len(s.rows)-1)<<16 | s.inRow
+		t := tag(identifier)
+		// Nearly all are new, and looking first would make that two accesses to a large map.
+		known := len(s.tags)
+		if s.tags[t] += where; len(s.tags) > known {
+			continue
+		}
+		s.tags[t] -= where // it was there: what it has stays
+		key := under(r.Alias(), t)
+		if l := (later{where, r.Sequence()}); l.sequence > s.revised[key].sequence {
+			s.revised[key] = l
+		}
 	}
 	s.inRow++
 }
@@ -188,8 +225,9 @@ type found struct {
 	nth uint32
 }
 
-// find gives the records about an identifier that are not retracted, and the number under which
-// the next one on it will come. at is the place for which that is true.
+// find gives the records about an identifier that are not retracted, of each tag the last word of the
+// signal that had it first, and the number under which the next one on it will come. at is the place
+// for which that is true.
 func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, most int64) (all []found, next uint32, at position, unreadable int, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -199,36 +237,51 @@ func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, 
 		if !ok {
 			break
 		}
-		key := keptKey(s.era, s.rows[where>>16])
-		var value []byte
-		if err := store.View(ctx, func(r abuse.Reader) (err error) {
-			value, err = get(r, abuse.Kept, key)
-			return err
-		}); err != nil {
-			return nil, 0, position{}, 0, err
-		}
-		if value == nil {
-			return nil, 0, position{}, 0, errCursor // the era has been dropped
-		}
-		record, identifier, err := s.pick(key, value, where&0xffff, k.Tag)
+		record, identifier, err := s.pick(ctx, store, where, k.Tag)
 		if err != nil {
 			return nil, 0, position{}, 0, err
 		}
-		if sequence, ok := s.retracted[record.Alias()]; ok && sequence >= record.Sequence() {
-			continue
+		words := []aboutOne{{record, identifier}}
+		if l := s.revised[under(record.Alias(), k.Tag)]; l.sequence > record.Sequence() {
+			if record, identifier, err = s.pick(ctx, store, l.where, k.Tag); err != nil {
+				return nil, 0, position{}, 0, err
+			}
+			words = []aboutOne{{record, identifier}, words[0]}
 		}
-		o, err := s.keeper.Open(k, int(next), identifier, 0, record)
-		if err != nil {
-			unreadable++
-			continue
+		for _, said := range words {
+			if sequence, ok := s.retracted[said.Alias()]; ok && sequence >= said.Sequence() {
+				break
+			}
+			o, err := s.keeper.Open(k, int(next), said.identifier, 0, said.Record)
+			if err == nil {
+				all = append(all, found{word{o.Signal, said.Sequence(), o.Label, name{s.era, s.keeper.Tag(said.Alias())}}, next})
+				break
+			}
+			unreadable++ // what was said before stands
 		}
-		all = append(all, found{word{o.Signal, record.Sequence(), o.Label, name{s.era, s.keeper.Tag(record.Alias())}}, next})
 	}
 	return all, next, s.at, unreadable, nil
 }
 
-// pick gives a record of a row, and which of its identifiers has the tag.
-func (s *shelf) pick(key, value []byte, n uint64, tag [16]byte) (r linkage.Record, identifier int, err error) {
+// said is a record, and which of its identifiers it is about.
+type aboutOne struct {
+	linkage.Record
+	identifier int
+}
+
+// pick gives a record, and which of its identifiers has the tag.
+func (s *shelf) pick(ctx context.Context, store abuse.Store, where uint64, tag [16]byte) (r linkage.Record, identifier int, err error) {
+	key, n := keptKey(s.era, s.rows[where>>16]), where&0xffff
+	var value []byte
+	if err := store.View(ctx, func(r abuse.Reader) (err error) {
+		value, err = get(r, abuse.Kept, key)
+		return err
+	}); err != nil {
+		return r, -1, err
+	}
+	if value == nil {
+		return r, -1, errCursor // the era has been dropped
+	}
 	identifier = -1
 	err = s.each(key, value, func(one linkage.Record) bool {
 		if n > 0 {

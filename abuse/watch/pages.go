@@ -91,16 +91,12 @@ func addAll(w abuse.Writer, t abuse.Table, all []addition) (added []int, err err
 	if len(all) == 0 {
 		return nil, nil
 	}
-	known := make(map[string]*list, len(all))
-	var order []*list
+	keys := make([][]byte, len(all))
 	for i := range all {
-		if known[string(all[i].key)] == nil {
-			l := &list{key: all[i].key, where: map[string]place{}}
-			known[string(l.key)] = l
-			order = append(order, l)
-		}
+		keys[i] = all[i].key
 	}
-	if err := readLists(w, t, order); err != nil {
+	known, order, err := openLists(w, t, keys)
+	if err != nil {
 		return nil, err
 	}
 	for i, a := range all {
@@ -108,12 +104,32 @@ func addAll(w abuse.Writer, t abuse.Table, all []addition) (added []int, err err
 			added = append(added, i)
 		}
 	}
-	for _, l := range order {
-		if err := l.write(w, t); err != nil {
-			return nil, err
+	return added, writeLists(w, t, order)
+}
+
+// openLists reads lists, each once, and gives them by key and in the order of the keys.
+func openLists(r abuse.Reader, t abuse.Table, keys [][]byte) (known map[string]*list, order []*list, err error) {
+	if len(keys) == 0 {
+		return nil, nil, nil
+	}
+	known = make(map[string]*list, len(keys))
+	for _, key := range keys {
+		if known[string(key)] == nil {
+			l := &list{key: key, where: map[string]place{}}
+			known[string(key)] = l
+			order = append(order, l)
 		}
 	}
-	return added, nil
+	return known, order, readLists(r, t, order)
+}
+
+func writeLists(w abuse.Writer, t abuse.Table, all []*list) error {
+	for _, l := range all {
+		if err := l.write(w, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readLists reads all pages.
@@ -159,6 +175,15 @@ func readLists(r abuse.Reader, t abuse.Table, all []*list) error {
 		}
 	}
 	return nil
+}
+
+// get gives the item about something, nil if there is none.
+func (l *list) get(about string) []byte {
+	at, ok := l.where[about]
+	if !ok {
+		return nil
+	}
+	return l.pages[at.page].items[at.item]
 }
 
 // put puts an item on the list, and says whether nothing about the same was there.

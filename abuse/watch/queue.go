@@ -2,12 +2,15 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/hueandcry/hueandcry/abuse"
 )
 
-// queueBytes is how many bytes of batches of one feed wait for intake, beside the batch that is being
-// taken in and one in the hand of fetching: four of the longest, and of such as most days have,
+// queueBytes is how many bytes of batches of one feed wait for intake, in up to an eighth more of
+// memory, beside the batch that is being taken in and one in the hand of fetching: four of the longest, and of such as most days have,
 // thousands. It is bytes that are bounded and not batches, for the longer the queue the rarer does
 // fetching wait for intake, by which the partner could tell that there was something to do.
 const queueBytes = 64 << 20
@@ -102,5 +105,62 @@ func (q *queue) next() (fetched, bool) {
 			return fetched{}, false
 		}
 		<-q.some
+	}
+}
+
+// barrier keeps fetching from going on before the first batch has been taken in. There is one where the
+// batch was refused the time before, and will be again, for all that intake knows: what comes after it
+// would be fetched each time for nothing. The nil barrier is open.
+type barrier struct {
+	taken  chan struct{}
+	opened bool // by intake
+	passed bool // by fetching
+}
+
+// barrier gives the one of a feed that is about to be fetched.
+func (r *Receiver) barrier(c *course) *barrier {
+	if !r.refused[c.number] {
+		return nil
+	}
+	return &barrier{taken: make(chan struct{})}
+}
+
+// refuses says whether it is the batch that was refused, and remembers it if so.
+func (r *Receiver) refuses(ctx context.Context, c *course, err error) bool {
+	if _, ok := errors.AsType[*abuse.StoreError](err); ok || ctx.Err() != nil {
+		return false
+	}
+	r.refused[c.number] = true
+	return true
+}
+
+// took says that a batch was taken in.
+func (r *Receiver) took(c *course, g *barrier) {
+	delete(r.refused, c.number)
+	if g != nil && !g.opened {
+		g.opened = true
+		close(g.taken)
+	}
+}
+
+// wait waits for the first batch to be taken in, in whole pauses: see queuePause.
+func (g *barrier) wait(ctx context.Context) error {
+	if g == nil || g.passed {
+		return nil
+	}
+	timer := time.NewTicker(queuePause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		select {
+		case <-g.taken:
+			g.passed = true
+			return nil
+		default:
+		}
 	}
 }

@@ -64,8 +64,9 @@ type Receiver struct {
 	asked askedFor
 	ahead int64 // how many bytes of batches of a feed are fetched ahead of intake: queueBytes but in tests
 
-	following sync.Mutex // by whoever takes batches in
-	moving    sync.Mutex // while a cursor moves, and by sign-ups that it was too fast for
+	following sync.Mutex      // by whoever takes batches in
+	refused   map[uint64]bool // whether the last batch of an era's feed was, by its number; under following
+	moving    sync.Mutex      // while a cursor moves, and by sign-ups that it was too fast for
 	mu        sync.Mutex
 	courses   map[uint64]*course          // by number of the era
 	blinders  map[uint32]*linkage.Blinder // by epoch
@@ -123,7 +124,7 @@ func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	}
 	r := &Receiver{
 		cfg: cfg, link: cfg.Agreement.ID, tel: cfg.Observe.telemetry(cfg.Agreement.ID, linkage.Receiver),
-		ahead: queueBytes, courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{},
+		ahead: queueBytes, courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{}, refused: map[uint64]bool{},
 	}
 	if err := r.clean(ctx); err != nil {
 		return nil, err

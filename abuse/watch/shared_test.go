@@ -53,7 +53,9 @@ func TestSharedIdentifier(t *testing.T) {
 				start := time.Now()
 				require.NoError(t, store.Update(t.Context(), func(w abuse.Writer) error {
 					c, fresh = &counting{Writer: w, table: abuse.Enrolments}, nil
-					return course.enrol(c, &cursor{}, all, &fresh)
+					added, err := course.enrol(c, &cursor{}, all, &fresh)
+					require.Len(t, added, len(fresh))
+					return err
 				}))
 				t.Logf("accounts %d to %d: %v", from, to, time.Since(start))
 				return c, fresh

@@ -250,7 +250,7 @@ func (s *sqliteStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abu
 // It is cut to nothing some seconds after a commit, and earlier at so many bytes, for beyond where it
 // is begun anew it has rows that were taken out since.
 const (
-	checkpointEach = time.Second
+	checkpointEach = time.Second / 4
 	truncateTries  = 5
 	walBytes       = 128 << 20
 )

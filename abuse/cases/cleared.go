@@ -15,11 +15,11 @@ import (
 // with an end ("limit for two days") would let them suspend the account again on the day after, over
 // the person's head. So they are put down here, and left out of the evidence once no ruling has them.
 //
-// A finding is what was seen, and not a signal's ID alone: what is made of a cause that was seen is
-// the same finding, and so is what has its cause in common with a signal of the same origin, or is a
-// copy that came another way. An ID that an origin has not given is another's claim about it, and
-// what one partner says of a cause binds no other origin: no partner clears an account of what
-// others will say.
+// A finding is what was seen, and not a signal's ID alone: what the same partner sends, or the same
+// origin has found, is the same finding if it is made of the signal that was seen, and so is what has
+// its cause in common with a signal of the same origin, or is a copy that came another way. What
+// another origin makes of it is a finding of its own, for no partner may clear an account of what
+// others will say by giving a signal of its own their ID.
 
 // findings appends what was seen with the signals of a decision: each as it came, and its cause, by
 // its origin and from nobody.
@@ -38,13 +38,7 @@ func findings(seen []Carrier, signals []abuse.Weighed) []Carrier {
 func covered(seen []Carrier, x *abuse.Sighting) bool {
 	s := &x.Signal
 	return slices.ContainsFunc(seen, func(c Carrier) bool {
-		switch {
-		case c.Signal == s.ID:
-			return c.From == x.From || c.Origin == s.Origin
-		case s.Cause == uuid.Nil || c.Signal != s.Cause:
-			return false
-		}
-		return c.From != "" || c.Origin == s.Origin
+		return (c.Signal == s.ID || s.Cause != uuid.Nil && c.Signal == s.Cause) && (c.From == x.From || c.Origin == s.Origin)
 	})
 }
 
@@ -59,9 +53,9 @@ func clearedAs(how, name string, id uuid.UUID) uuid.UUID {
 // clears gives what is put down of a signal, so that [cleared] finds what covered would.
 func clears(x *abuse.Sighting) []uuid.UUID {
 	s := &x.Signal
-	all := []uuid.UUID{clearedAs("signal", s.Origin, s.ID), clearedAs("sent", x.From, s.ID), clearedAs("cause", "", s.ID)}
+	all := []uuid.UUID{clearedAs("found", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
 	if s.Cause != uuid.Nil {
-		all = append(all, clearedAs("signal", s.Origin, s.Cause), clearedAs("cause", s.Origin, s.Cause))
+		all = append(all, clearedAs("found", s.Origin, s.Cause))
 	}
 	return all
 }
@@ -69,9 +63,9 @@ func clears(x *abuse.Sighting) []uuid.UUID {
 // cleared says whether a signal is of a finding that was put down.
 func cleared(all map[uuid.UUID]int64, x *abuse.Sighting) bool {
 	s := &x.Signal
-	keys := []uuid.UUID{s.ID, clearedAs("signal", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
+	keys := []uuid.UUID{s.ID, clearedAs("found", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
 	if s.Cause != uuid.Nil {
-		keys = append(keys, s.Cause, clearedAs("cause", "", s.Cause), clearedAs("cause", s.Origin, s.Cause))
+		keys = append(keys, s.Cause, clearedAs("found", s.Origin, s.Cause), clearedAs("sent", x.From, s.Cause))
 	}
 	return slices.ContainsFunc(keys, func(key uuid.UUID) bool { _, ok := all[key]; return ok })
 }
@@ -100,7 +94,7 @@ func clearSeen(w abuse.Writer, d *abuse.Decision, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	value := make([]byte, 0, clearedBytes*(len(all)+5*len(d.Explanation.Signals)))
+	value := make([]byte, 0, clearedBytes*(len(all)+3*len(d.Explanation.Signals)))
 	put := func(id uuid.UUID, at int64) {
 		value = binary.BigEndian.AppendUint64(append(value, id[:]...), uint64(at))
 	}

@@ -176,7 +176,8 @@ func TestOneFinding(t *testing.T) {
 	}{
 		"itself":                      {change(1, "messenger", nil), "messenger", true},
 		"made of it":                  {change(2, "messenger", func(s *abuse.Signal) { s.Cause = seen.ID }), "messenger", true},
-		"made of it by another":       {change(2, "bank", func(s *abuse.Signal) { s.Cause = seen.ID }), "bank", true},
+		"made of it by another":       {change(2, "bank", func(s *abuse.Signal) { s.Cause = seen.ID }), "bank", false},
+		"made of it and passed on":    {change(2, "bank", func(s *abuse.Signal) { s.Cause, s.Path = seen.ID, []string{"messenger"} }), "messenger", true},
 		"of the same cause":           {change(2, "messenger", func(s *abuse.Signal) { s.Cause = cause }), "messenger", true},
 		"the cause":                   {change(77, "messenger", nil), "messenger", true},
 		"passed on":                   {change(1, "messenger", func(s *abuse.Signal) { s.Path = []string{"market"} }), "market", true},

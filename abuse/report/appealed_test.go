@@ -178,3 +178,17 @@ func TestStatementTwoSenders(t *testing.T) {
 	require.Contains(t, st.Facts, "The service messenger.example gave notice")
 	require.Contains(t, st.Facts, "The service market.example gave notice")
 }
+
+// What a person has set aside is a finding: neither a copy of it nor what its origin makes of it counts
+// afterwards, while what another makes of it does.
+func TestExportOfFindings(t *testing.T) {
+	s := newService(t)
+	s.appeal(s.decide(signal(1)), cases.Resolution{Outcome: cases.Overturned, Ground: cases.WrongSignal})
+	relayed, made, others := signal(1), signal(2), signal(3)
+	relayed.Path = []string{"market.example"}
+	made.Cause, others.Cause, others.Origin = signal(1).ID, signal(1).ID, "bank.example"
+	require.Equal(t, abuse.None, s.decide(signal(1), relayed, made).Action)
+	require.Empty(t, counting(s.export()))
+	require.NotEqual(t, abuse.None, s.decide(signal(1), relayed, made, others).Action)
+	require.Equal(t, []string{"3 bank.example"}, counting(s.export()))
+}

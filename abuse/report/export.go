@@ -117,7 +117,7 @@ func NewExport(s Subject, decisions []json.RawMessage) (*Export, error) {
 	slices.SortStableFunc(all, func(a, b abuse.Decision) int { return a.At.Compare(b.At) })
 	e := &Export{Account: s.Account, Service: s.Service, At: s.At.UTC(), Kept: s.Kept, Rights: s.Rights,
 		Signals: []SubjectSignal{}, Decisions: []SubjectDecided{}}
-	places, set := map[sender]int{}, aside{}
+	places, set := map[sender]int{}, aside(nil)
 	for i := range all {
 		d := &all[i]
 		e.Decisions = append(e.Decisions, decided(d))
@@ -129,7 +129,7 @@ func NewExport(s Subject, decisions []json.RawMessage) (*Export, error) {
 			w := &d.Explanation.Signals[n]
 			one, of := heard(&s, w), sender{w.From, w.Signal.ID}
 			one.Used = DateOf(d.At)
-			one.Counts = !set.has(of, d.At) && (s.At.IsZero() || s.At.Before(w.Signal.ValidUntil))
+			one.Counts = !set.has(&w.Sighting, d.At) && (s.At.IsZero() || s.At.Before(w.Signal.ValidUntil))
 			if at, known := places[of]; known {
 				one.Used = e.Signals[at].Used
 				e.Signals[at] = one
@@ -152,11 +152,16 @@ type sender struct {
 const ruled = "ruling"
 
 // aside are the signals that a person has set aside, each with when that ends; zero: it does not.
-type aside map[sender]time.Time
+type aside []setAside
+
+type setAside struct {
+	abuse.Sighting
+	until time.Time
+}
 
 // take sets aside what lay before a person who took a step back or changed it: from then on the person's
 // word stands in the place of these signals. His decision, and later ones beneath it, still explain them.
-func (a aside) take(d *abuse.Decision, before []abuse.Decision) {
+func (a *aside) take(d *abuse.Decision, before []abuse.Decision) {
 	if d.Reviewer == "" || d.Automated || slices.ContainsFunc(d.Bounds, func(b abuse.Bound) bool { return b.Name == ruled }) {
 		return
 	}
@@ -169,15 +174,21 @@ func (a aside) take(d *abuse.Decision, before []abuse.Decision) {
 		return
 	}
 	for i := range d.Explanation.Signals {
-		w := &d.Explanation.Signals[i]
-		a[sender{w.From, w.Signal.ID}] = d.Until
+		*a = append(*a, setAside{d.Explanation.Signals[i].Sighting, d.Until})
 	}
 }
 
-// has says whether a signal is set aside at a time.
-func (a aside) has(s sender, at time.Time) bool {
-	until, is := a[s]
-	return is && (until.IsZero() || at.Before(until))
+// has says whether a signal is set aside at a time: as package cases has it, by the finding, which is a
+// signal or its cause as the same partner sends it or the same origin has found it.
+func (a aside) has(x *abuse.Sighting, at time.Time) bool {
+	s := &x.Signal
+	is := func(id uuid.UUID) bool {
+		return id != uuid.Nil && (id == s.ID || id == s.Cause)
+	}
+	return slices.ContainsFunc(a, func(o setAside) bool {
+		return (o.until.IsZero() || at.Before(o.until)) && (is(o.Signal.ID) && (o.From == x.From || o.Signal.Origin == s.Origin) ||
+			is(o.Signal.Cause) && o.Signal.Origin == s.Origin)
+	})
 }
 
 func parseDecision(raw json.RawMessage) (d abuse.Decision, err error) {

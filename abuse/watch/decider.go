@@ -227,12 +227,13 @@ func (d *Decider) decide(ctx context.Context, said *bodies) error {
 		for _, row := range rows {
 			account, rest, ok := splitAccount(row.Key)
 			again := bytes.Equal(rest, []byte{againRow})
-			if !ok || len(rest) > 0 && !again {
-				return damaged("undecided")
-			}
 			u, err := parseUndecided(row.Value)
+			if !ok || len(rest) > 0 && !again {
+				err = damaged("undecided")
+			}
 			if err != nil {
-				return err
+				failed = append(failed, err)
+				continue
 			}
 			if u.notBefore.After(now) {
 				continue // it was gone a moment ago
@@ -254,11 +255,11 @@ func (d *Decider) decide(ctx context.Context, said *bodies) error {
 }
 
 // settleAll decides on a run of accounts in one Update, and one by one if that fails for a reason
-// that is not the store's: one account does not stand in the way of others.
+// that is not the store's as a whole: one account does not stand in the way of others.
 func (d *Decider) settleAll(ctx context.Context, run []candidate, said *bodies) error {
 	var store *abuse.StoreError
 	err := d.settleRun(ctx, run, said)
-	if err == nil || len(run) == 1 || errors.As(err, &store) || ctx.Err() != nil {
+	if err == nil || len(run) == 1 || errors.As(err, &store) && !isolated(err) || ctx.Err() != nil {
 		return err
 	}
 	var failed []error

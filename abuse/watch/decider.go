@@ -37,9 +37,11 @@ type DeciderConfig struct {
 	// once and that was put down: the same change has the same [Event.ID]. Changes of one account
 	// come in their order.
 	//
-	// What is to be carried out is [Event.Body]. Others hand decisions on too, such as those of people
-	// and other processes with a Decider, so that one may be on its way while a later one is made: of
-	// the decisions on one account carry out the one with the latest At, and no earlier one after it.
+	// What is to be carried out is [Event.Body]. Who drops a change because its ID came before must
+	// look at Body all the same: it may be a later decision than it was then, and that may come in no
+	// other change. Others hand decisions on too, such as those of people and other processes with a
+	// Decider, so that one may be on its way while a later one is made: of the decisions on one
+	// account carry out the one with the latest At, and no earlier one after it.
 	Deliver func(context.Context, Event) error
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time

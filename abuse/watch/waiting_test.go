@@ -138,18 +138,27 @@ func TestOvertakenBetweenSlices(t *testing.T) {
 		handed, err := d.Step(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, outboxSlice, handed, "those of the slice between the two")
+		ids := map[string]uuid.UUID{} // the bodies are long, and few
+		carried := func(e Event) uuid.UUID {
+			id, ok := ids[string(e.Body)]
+			if !ok {
+				id = decisionOf(t, e).ID
+				ids[string(e.Body)] = id
+			}
+			return id
+		}
 		for i, e := range taken {
 			if want := e.Decision; i < outboxSlice {
-				require.Equal(t, want, decisionOf(t, e).ID)
+				require.Equal(t, want, carried(e))
 			} else {
-				require.Equal(t, first.ID, decisionOf(t, e).ID)
+				require.Equal(t, first.ID, carried(e))
 			}
 		}
 		handed, err = d.Step(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, n-outboxSlice, handed)
 		for _, e := range taken[n:] {
-			require.Equal(t, second.ID, decisionOf(t, e).ID)
+			require.Equal(t, second.ID, carried(e))
 		}
 	})
 }

@@ -59,11 +59,15 @@ type Decider struct {
 	cfg  DeciderConfig
 	tel  *telemetry
 	wake chan struct{}
+	turn time.Duration // how long it decides at least before it hands on what has come of it
 }
 
 const (
 	deciderRun  = 64  // accounts decided on in one Update
 	expirySlice = 500 // matches that run out in one Update
+	// Where there is much to decide on, what has come of it is handed on meanwhile: this often, so that
+	// most of it is still [justMade].
+	deliverEvery = justMade / 2
 )
 
 // NewDecider makes a decider. An error says what is missing.
@@ -80,7 +84,7 @@ func NewDecider(cfg DeciderConfig) (*Decider, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Decider{cfg: cfg, tel: cfg.Observe.telemetry(uuid.Nil, linkage.Receiver), wake: make(chan struct{}, 1)}, nil
+	return &Decider{cfg: cfg, tel: cfg.Observe.telemetry(uuid.Nil, linkage.Receiver), wake: make(chan struct{}, 1), turn: deliverEvery}, nil
 }
 
 // Run does what there is to do until the context ends, and gives its error. Failures of the store,
@@ -110,16 +114,31 @@ func (d *Decider) rouse() {
 }
 
 // Step does what there is to do now: what has run out, accounts with changes and those that are to be
-// reconsidered, changes to be handed on. It gives the number of changes that were handed on. An error does not keep it from what else
-// there is; what failed is left for the next Step.
+// reconsidered, changes to be handed on; these also in between, where there are many to decide on. It
+// gives the number of changes that were handed on. An error does not keep it from what else there is;
+// what failed is left for the next Step.
 func (d *Decider) Step(ctx context.Context) (handed int, err error) {
 	ctx, span := d.tel.span(ctx, "hueandcry.decide")
 	defer span.End()
 	said := &bodies{all: map[string]made{}}
 	errExpire := d.expire(ctx)
-	errDecide := d.decide(ctx, said)
+	before := 0
+	next := time.Now().Add(d.turn)
+	errDecide := d.decide(ctx, said, func() {
+		start := time.Now()
+		if start.Before(next) {
+			return
+		}
+		// What fails is tried again at the end, and told then.
+		n, _ := d.deliver(ctx, said)
+		before += n
+		*said = bodies{all: map[string]made{}}
+		// However long it takes to hand on, half of the time is for deciding.
+		end := time.Now()
+		next = end.Add(max(d.turn, end.Sub(start)))
+	})
 	handed, errDeliver := d.deliver(ctx, said)
-	return handed, errors.Join(errExpire, errDecide, errDeliver)
+	return before + handed, errors.Join(errExpire, errDecide, errDeliver)
 }
 
 // expire ends the matches whose time is over.
@@ -206,8 +225,8 @@ type made struct {
 	at   time.Time
 }
 
-// decide goes once through the accounts with changes.
-func (d *Decider) decide(ctx context.Context, said *bodies) error {
+// decide goes once through the accounts with changes, and calls between between two runs of them.
+func (d *Decider) decide(ctx context.Context, said *bodies, between func()) error {
 	var failed []error
 	var from []byte
 	for {
@@ -253,6 +272,7 @@ func (d *Decider) decide(ctx context.Context, said *bodies) error {
 		if last {
 			return errors.Join(failed...)
 		}
+		between()
 	}
 }
 

@@ -70,7 +70,7 @@ func TestWaitingChanges(t *testing.T) {
 			for i := range n {
 				c.at = c.at.Add(time.Second)
 				hear(t, store, "a", testSignal(1, uint64(i+1)), 0)
-				require.NoError(t, d.decide(t.Context(), &bodies{all: map[string]made{}}))
+				require.NoError(t, d.decide(t.Context(), &bodies{all: map[string]made{}}, func() {}))
 			}
 			hear(t, store, "b", testSignal(2, 1), 0) // decided on in the Step: not looked for
 
@@ -249,4 +249,51 @@ func TestUnreadableOnItsWay(t *testing.T) {
 	_, err = d.Step(t.Context())
 	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
 	require.Equal(t, 2, tried, "not handed on while it cannot be told what to carry out")
+}
+
+// However many accounts are to be decided on, what has come of the first ones is handed on meanwhile;
+// one whose change is not taken keeps neither the others nor the deciding, and its error is told once.
+func TestHandedOnMeanwhile(t *testing.T) {
+	const n = 5*deciderRun + 1
+	store, c, h, down := abuse.NewMemory(), &clock{testNow}, &handedOn{}, errors.New("down")
+	asked, tried := 0, 0
+	var after []int // how many were asked for when a change was handed on
+	d := testDecider(t, store, c, h, func(cfg *DeciderConfig) {
+		cfg.Accounts = holdings{fail: func(string) error { asked++; return nil }}
+		deliver := cfg.Deliver
+		cfg.Deliver = func(ctx context.Context, e Event) error {
+			if e.Account == "m-00000" && down != nil {
+				tried++
+				return down
+			}
+			after = append(after, asked)
+			return deliver(ctx, e)
+		}
+	})
+	d.turn = 0
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("m-%05d", i))
+		hear(t, store, all[i], testSignal(1, 1), 0)
+	}
+	handed, err := d.Step(t.Context())
+	require.Equal(t, "watch: a change was not taken: down", err.Error())
+	require.Equal(t, n-1, handed)
+	require.Greater(t, tried, 1)
+	require.Equal(t, n, asked)
+	for i, have := range after {
+		require.LessOrEqual(t, have-i, 2*deciderRun)
+	}
+
+	// Nothing more is committed where all is done within a turn.
+	d.turn, down, asked, after = time.Hour, nil, 0, nil
+	for _, account := range all {
+		hear(t, store, account, testSignal(2, 1), 0)
+	}
+	handed, err = d.Step(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, n+1, handed)
+	for _, have := range after {
+		require.Equal(t, n, have)
+	}
 }

@@ -39,7 +39,8 @@ func (c Change) String() string {
 // account's reference.
 type Event struct {
 	// ID is a UUID of version 8 made of the account, the signal, its sequence, the change and the
-	// decision: a change that is handed on twice, after a crash, has the same ID, and no other has.
+	// decision: a change that is handed on twice, as after a crash, has the same ID, and no other has.
+	// Body is not part of it, and may be another the second time.
 	ID       uuid.UUID
 	Account  string
 	Link     uuid.UUID // the agreement under which the signal came; zero, as the next three are, with Reconsidered
@@ -52,7 +53,8 @@ type Event struct {
 	// were decided on together have the same.
 	Decision uuid.UUID
 	// Body is the decision to carry out, an [abuse.Decision] as JSON: that of Decision, or, where a
-	// later one that is live has been recorded on the account meanwhile, the last of those.
+	// later one that is live has been recorded on the account meanwhile, the last of those: also where
+	// the change was handed on before, with an earlier one. Carry out the one with the latest At.
 	Body json.RawMessage
 }
 

@@ -37,9 +37,11 @@ type DeciderConfig struct {
 	// once and that was put down: the same change has the same [Event.ID]. Changes of one account
 	// come in their order.
 	//
-	// What is to be carried out is [Event.Body]. Others hand decisions on too, such as those of people
-	// and other processes with a Decider, so that one may be on its way while a later one is made: of
-	// the decisions on one account carry out the one with the latest At, and no earlier one after it.
+	// What is to be carried out is [Event.Body]. Who drops a change because its ID came before must
+	// look at Body all the same: it may be a later decision than it was then, and that may come in no
+	// other change. Others hand decisions on too, such as those of people and other processes with a
+	// Decider, so that one may be on its way while a later one is made: of the decisions on one
+	// account carry out the one with the latest At, and no earlier one after it.
 	Deliver func(context.Context, Event) error
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time
@@ -57,11 +59,15 @@ type Decider struct {
 	cfg  DeciderConfig
 	tel  *telemetry
 	wake chan struct{}
+	turn time.Duration // how long it decides at least before it hands on what has come of it
 }
 
 const (
 	deciderRun  = 64  // accounts decided on in one Update
 	expirySlice = 500 // matches that run out in one Update
+	// Where there is much to decide on, what has come of it is handed on meanwhile: this often, so that
+	// most of it is still [justMade].
+	deliverEvery = justMade / 2
 )
 
 // NewDecider makes a decider. An error says what is missing.
@@ -78,7 +84,7 @@ func NewDecider(cfg DeciderConfig) (*Decider, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Decider{cfg: cfg, tel: cfg.Observe.telemetry(uuid.Nil, linkage.Receiver), wake: make(chan struct{}, 1)}, nil
+	return &Decider{cfg: cfg, tel: cfg.Observe.telemetry(uuid.Nil, linkage.Receiver), wake: make(chan struct{}, 1), turn: deliverEvery}, nil
 }
 
 // Run does what there is to do until the context ends, and gives its error. Failures of the store,
@@ -108,16 +114,31 @@ func (d *Decider) rouse() {
 }
 
 // Step does what there is to do now: what has run out, accounts with changes and those that are to be
-// reconsidered, changes to be handed on. It gives the number of changes that were handed on. An error does not keep it from what else
-// there is; what failed is left for the next Step.
+// reconsidered, changes to be handed on; these also in between, where there are many to decide on. It
+// gives the number of changes that were handed on. An error does not keep it from what else there is;
+// what failed is left for the next Step.
 func (d *Decider) Step(ctx context.Context) (handed int, err error) {
 	ctx, span := d.tel.span(ctx, "hueandcry.decide")
 	defer span.End()
 	said := &bodies{all: map[string]made{}}
 	errExpire := d.expire(ctx)
-	errDecide := d.decide(ctx, said)
+	before := 0
+	next := time.Now().Add(d.turn)
+	errDecide := d.decide(ctx, said, func() {
+		start := time.Now()
+		if start.Before(next) {
+			return
+		}
+		// What fails is tried again at the end, and told then.
+		n, _ := d.deliver(ctx, said)
+		before += n
+		*said = bodies{all: map[string]made{}}
+		// However long it takes to hand on, half of the time is for deciding.
+		end := time.Now()
+		next = end.Add(max(d.turn, end.Sub(start)))
+	})
 	handed, errDeliver := d.deliver(ctx, said)
-	return handed, errors.Join(errExpire, errDecide, errDeliver)
+	return before + handed, errors.Join(errExpire, errDecide, errDeliver)
 }
 
 // expire ends the matches whose time is over.
@@ -204,8 +225,8 @@ type made struct {
 	at   time.Time
 }
 
-// decide goes once through the accounts with changes.
-func (d *Decider) decide(ctx context.Context, said *bodies) error {
+// decide goes once through the accounts with changes, and calls between between two runs of them.
+func (d *Decider) decide(ctx context.Context, said *bodies, between func()) error {
 	var failed []error
 	var from []byte
 	for {
@@ -227,12 +248,13 @@ func (d *Decider) decide(ctx context.Context, said *bodies) error {
 		for _, row := range rows {
 			account, rest, ok := splitAccount(row.Key)
 			again := bytes.Equal(rest, []byte{againRow})
-			if !ok || len(rest) > 0 && !again {
-				return damaged("undecided")
-			}
 			u, err := parseUndecided(row.Value)
+			if !ok || len(rest) > 0 && !again {
+				err = damaged("undecided")
+			}
 			if err != nil {
-				return err
+				failed = append(failed, err)
+				continue
 			}
 			if u.notBefore.After(now) {
 				continue // it was gone a moment ago
@@ -250,15 +272,16 @@ func (d *Decider) decide(ctx context.Context, said *bodies) error {
 		if last {
 			return errors.Join(failed...)
 		}
+		between()
 	}
 }
 
 // settleAll decides on a run of accounts in one Update, and one by one if that fails for a reason
-// that is not the store's: one account does not stand in the way of others.
+// that is not the store's as a whole: one account does not stand in the way of others.
 func (d *Decider) settleAll(ctx context.Context, run []candidate, said *bodies) error {
 	var store *abuse.StoreError
 	err := d.settleRun(ctx, run, said)
-	if err == nil || len(run) == 1 || errors.As(err, &store) || ctx.Err() != nil {
+	if err == nil || len(run) == 1 || errors.As(err, &store) && !isolated(err) || ctx.Err() != nil {
 		return err
 	}
 	var failed []error

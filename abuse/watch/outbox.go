@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,26 +27,27 @@ type parcel struct {
 	key  []byte
 	body uuid.UUID // the decision that Body is
 	made time.Time // when this process has committed the event's decision; zero: it has not
+	err  error     // why it cannot be handed on
 }
 
 func (p *parcel) justMade() bool { return time.Since(p.made) < justMade }
 
-// deliver goes once through the outbox. Of an account whose change was not taken the later ones
-// wait; other accounts do not.
+// deliver goes once through the outbox. Of an account whose change was not taken, or cannot be read,
+// the later ones wait; other accounts do not.
 func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err error) {
 	var failed []error
 	var from []byte
-	stuck := ""
+	stuck := "" // no account's name
+	l := overtakers{all: map[string]*overtaker{}}
 	for {
 		var all []parcel
 		err := d.cfg.Store.View(ctx, func(r abuse.Reader) (err error) {
-			all, err = outbox(r, from, said)
+			all, err = outbox(r, from, said, &l)
 			return err
 		})
 		if err != nil || len(all) == 0 {
 			return handed, errors.Join(append(failed, err)...)
 		}
-		from = append(append([]byte(nil), all[len(all)-1].key...), 0)
 		var done []parcel
 		for _, p := range all {
 			if p.Account == stuck {
@@ -54,14 +56,20 @@ func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err er
 			if ctx.Err() != nil {
 				break
 			}
-			if err := d.cfg.Deliver(ctx, p.Event); err != nil {
-				failed = append(failed, fmt.Errorf("watch: a change was not taken: %w", err))
-				stuck = p.Account
+			err := p.err
+			if err == nil {
+				if err = d.cfg.Deliver(ctx, p.Event); err != nil {
+					err = fmt.Errorf("watch: a change was not taken: %w", err)
+				}
+			}
+			if err != nil {
+				failed, stuck = append(failed, err), p.Account
 				continue
 			}
 			done = append(done, p)
 		}
-		n, err := d.handed(ctx, done)
+		n, unread, err := d.handed(ctx, done, &l)
+		failed = append(failed, unread...)
 		if err != nil {
 			return handed, errors.Join(append(failed, err)...)
 		}
@@ -72,30 +80,46 @@ func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err er
 		if len(all) < outboxSlice {
 			return handed, errors.Join(failed...)
 		}
+		last := &all[len(all)-1]
+		if from = append(bytes.Clone(last.key), 0); last.Account == stuck {
+			from = after(accountKey(stuck))
+		}
+		l.keep(last.Account)
 	}
+}
+
+// isolated says whether an error may be about one account's rows alone, as where a later version has
+// written them: others need not wait.
+func isolated(err error) bool {
+	return errors.Is(err, errRow) || errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion)
 }
 
 // handed puts down that changes were taken, and gives how many. Where a later decision was recorded
 // while an older one was on its way, and may have come in front of it, the change stays, to be handed
-// on once more with the later one.
-func (d *Decider) handed(ctx context.Context, done []parcel) (n int, err error) {
+// on once more with the later one. So does one of an account whose decisions cannot be read, and
+// unread says why.
+func (d *Decider) handed(ctx context.Context, done []parcel, l *overtakers) (n int, unread []error, err error) {
 	if len(done) == 0 {
-		return 0, nil
+		return 0, nil, nil
 	}
 	err = d.cfg.Store.Update(ctx, func(w abuse.Writer) error {
-		n = 0
+		n, unread = 0, nil
 		stays := ""
+		l.begin()
 		for i := range done {
 			p := &done[i]
 			if p.Account == stays {
 				continue
 			}
 			if !p.justMade() {
-				_, last, err := overtaking(w, &p.Event)
-				if err != nil {
+				last, err := l.of(w, &p.Event)
+				if err != nil && !isolated(err) {
 					return err
 				}
-				if last != uuid.Nil && last != p.body {
+				if err != nil {
+					unread = append(unread, err)
+				}
+				if err != nil || last != nil && last.id != p.body {
 					stays = p.Account
 					continue
 				}
@@ -107,40 +131,50 @@ func (d *Decider) handed(ctx context.Context, done []parcel) (n int, err error) 
 		}
 		return nil
 	})
-	if err == nil && n < len(done) {
+	if err != nil {
+		return 0, nil, err
+	}
+	if n < len(done) {
 		d.rouse()
 	}
-	return n, err
+	return n, unread, nil
 }
 
-// outbox reads a slice of what is to be handed on, each change with the decision to carry out.
-func outbox(r abuse.Reader, from []byte, said *bodies) (all []parcel, err error) {
+// outbox reads a slice of what is to be handed on, each change with the decision to carry out, or with
+// an error that is isolated: then what follows of the account is left without.
+func outbox(r abuse.Reader, from []byte, said *bodies, l *overtakers) (all []parcel, err error) {
 	rows, err := r.Scan(abuse.Outbox, from, nil, outboxSlice)
 	if err != nil {
 		return nil, err
 	}
 	var asked [][]byte
 	var whose []int
-	for i, row := range rows {
+	bad := ""
+	l.begin()
+	for _, row := range rows {
 		e, err := parseEvent(row)
-		if err != nil {
-			return nil, err
+		if e.Account == "" {
+			return nil, damaged("event")
 		}
-		key := decisionKey(e.Account, e.At, e.Decision)
-		made := said.all[string(key)]
-		e.Body = made.body
-		p := parcel{e, row.Key, e.Decision, made.at}
-		if !p.justMade() {
-			last, id, err := overtaking(r, &e)
-			if err != nil {
-				return nil, err
+		p := parcel{Event: e, key: row.Key, body: e.Decision, err: err}
+		if e.Account != bad && err == nil {
+			key := decisionKey(e.Account, e.At, e.Decision)
+			made := said.all[string(key)]
+			if p.Body, p.made = made.body, made.at; !p.justMade() {
+				var last *overtaker
+				if last, p.err = l.of(r, &e); last != nil {
+					p.Body, p.body = last.body, last.id
+				}
 			}
-			if last != nil {
-				p.Body, p.body = last, id
+			if p.err == nil && p.Body == nil {
+				asked, whose = append(asked, key), append(whose, len(all))
 			}
 		}
-		if p.Body == nil {
-			asked, whose = append(asked, key), append(whose, i)
+		if p.err != nil {
+			if !isolated(p.err) {
+				return nil, p.err
+			}
+			bad = e.Account
 		}
 		all = append(all, p)
 	}
@@ -148,25 +182,74 @@ func outbox(r abuse.Reader, from []byte, said *bodies) (all []parcel, err error)
 		return all, nil
 	}
 	found, err := r.Get(abuse.Decisions, asked...)
+	if err != nil {
+		return nil, err
+	}
 	for n, i := range whose {
-		if err == nil && found[n] == nil {
-			err = damaged("decision")
+		if all[i].Body = found[n]; found[n] == nil {
+			all[i].err = damaged("decision")
 		}
-		if err != nil {
-			return nil, err
-		}
-		all[i].Body = found[n]
 	}
 	return all, nil
 }
 
-// overtaking gives the last live decision on the account that is later than the event's, nil if there
+// overtakers are the last live decisions on the accounts of a slice of the outbox. Each is looked for
+// once in a transaction, and again only among the decisions that have come since: however many changes
+// of an account wait, each of its decisions is read once.
+type overtakers struct {
+	all   map[string]*overtaker
+	round int // counts transactions
+}
+
+// overtaker is the last live decision on an account, of those later than some change. Keys of
+// decisions are in the order of time, the last one first.
+type overtaker struct {
+	to    []byte // where the change's own decision is
+	top   []byte // the last decision of all, when this was looked for
+	round int
+	key   []byte // nil: none is live
+	id    uuid.UUID
+	body  json.RawMessage
+}
+
+func (l *overtakers) begin() { l.round++ }
+
+// keep forgets all accounts but one.
+func (l *overtakers) keep(account string) {
+	x := l.all[account]
+	if clear(l.all); x != nil {
+		l.all[account] = x
+	}
+}
+
+// of gives the last live decision on the event's account that is later than the event's, nil if there
 // is none. One in background says what would have been done, and takes the place of none.
-func overtaking(r abuse.Reader, e *Event) (json.RawMessage, uuid.UUID, error) {
-	for from, to := accountKey(e.Account), decisionKey(e.Account, e.At, e.Decision); ; {
-		rows, err := r.Scan(abuse.Decisions, from, to, laterSlice)
+func (l *overtakers) of(r abuse.Reader, e *Event) (*overtaker, error) {
+	own := decisionKey(e.Account, e.At, e.Decision)
+	x := l.all[e.Account]
+	if x == nil || bytes.Compare(own, x.to) > 0 {
+		x = &overtaker{to: own, top: own}
+		l.all[e.Account] = x
+	}
+	if x.round != l.round {
+		if err := x.look(r, e.Account); err != nil {
+			return nil, err
+		}
+		x.round = l.round
+	}
+	if x.key == nil || bytes.Compare(x.key, own) >= 0 {
+		return nil, nil
+	}
+	return x, nil
+}
+
+// look goes through the decisions that have come since the last look.
+func (x *overtaker) look(r abuse.Reader, account string) error {
+	top := x.top
+	for from := accountKey(account); ; {
+		rows, err := r.Scan(abuse.Decisions, from, x.top, laterSlice)
 		if err != nil {
-			return nil, uuid.Nil, err
+			return err
 		}
 		for _, row := range rows {
 			var d struct {
@@ -174,16 +257,21 @@ func overtaking(r abuse.Reader, e *Event) (json.RawMessage, uuid.UUID, error) {
 			}
 			_, id, err := parseDecisionKey(row.Key)
 			if err != nil || json.Unmarshal(row.Value, &d) != nil {
-				return nil, uuid.Nil, damaged("decision")
+				return damaged("decision")
+			}
+			if bytes.Compare(row.Key, top) < 0 {
+				top = bytes.Clone(row.Key)
 			}
 			if acts(d.Mode) {
-				return row.Value, id, nil
+				x.top, x.key, x.id, x.body = top, row.Key, id, row.Value
+				return nil
 			}
 		}
 		if len(rows) < laterSlice {
-			return nil, uuid.Nil, nil
+			x.top = top
+			return nil
 		}
-		from = append(rows[len(rows)-1].Key, 0)
+		from = append(bytes.Clone(rows[len(rows)-1].Key), 0)
 	}
 }
 

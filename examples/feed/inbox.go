@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,12 +20,20 @@ import (
 )
 
 // inbox is where the receiver puts what it is handed: a file of lines. A change that comes twice,
-// after a crash, has the same ID and is put down once.
+// after a crash, has the same ID and is put down once, unless it comes with another decision to carry
+// out: then that has a line of its own.
 type inbox struct {
-	mu   sync.Mutex
-	file *os.File
-	seen map[uuid.UUID]bool
-	all  []handed
+	mu     sync.Mutex
+	file   *os.File
+	seen   map[uuid.UUID]uuid.UUID // by change, the decision that it came with last
+	all    []handed                // changes, each once
+	stands map[string]carried      // by account, what is to be carried out
+}
+
+// carried is a decision to carry out.
+type carried struct {
+	ID uuid.UUID `json:"decision"`
+	At time.Time `json:"at"`
 }
 
 // handed is a change as the file has it.
@@ -35,10 +44,11 @@ type handed struct {
 	Sequence uint64    `json:"sequence"`
 	Change   string    `json:"change"`
 	Decision uuid.UUID `json:"decision"`
+	Body     carried   `json:"body"`
 }
 
 func openInbox(path string) (*inbox, error) {
-	b := &inbox{seen: map[uuid.UUID]bool{}}
+	b := &inbox{seen: map[uuid.UUID]uuid.UUID{}, stands: map[string]carried{}}
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -50,7 +60,7 @@ func openInbox(path string) (*inbox, error) {
 		if err := json.Unmarshal(lines.Bytes(), &h); err != nil {
 			return nil, err
 		}
-		b.seen[h.ID], b.all = true, append(b.all, h)
+		b.take(h)
 	}
 	if b.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, err
@@ -65,10 +75,14 @@ func openInbox(path string) (*inbox, error) {
 func (b *inbox) deliver(_ context.Context, e watch.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.seen[e.ID] {
+	body, err := bodyOf(e.Body)
+	if err != nil {
+		return err
+	}
+	if last, ok := b.seen[e.ID]; ok && last == body.ID {
 		return nil
 	}
-	h := handed{e.ID, e.Account, e.Signal, e.Sequence, e.Change.String(), e.Decision}
+	h := handed{e.ID, e.Account, e.Signal, e.Sequence, e.Change.String(), e.Decision, body}
 	line, err := json.Marshal(h)
 	if err != nil {
 		return err
@@ -76,8 +90,45 @@ func (b *inbox) deliver(_ context.Context, e watch.Event) error {
 	if _, err := b.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	b.seen[e.ID], b.all = true, append(b.all, h)
+	b.take(h)
 	return nil
+}
+
+// take is what a line does. Of the decisions on an account the one with the latest At stands, in
+// whatever order they come.
+func (b *inbox) take(h handed) {
+	if _, ok := b.seen[h.ID]; !ok {
+		b.all = append(b.all, h)
+	}
+	b.seen[h.ID] = h.Body.ID
+	if h.Body.At.After(b.stands[h.Account].At) {
+		b.stands[h.Account] = h.Body
+	}
+}
+
+// bodyOf reads what it needs of a decision, and no further: the two are near its beginning.
+func bodyOf(decision []byte) (c carried, err error) {
+	d := json.NewDecoder(bytes.NewReader(decision))
+	if _, err := d.Token(); err != nil {
+		return c, err
+	}
+	for d.More() && (c.ID == uuid.Nil || c.At.IsZero()) {
+		key, err := d.Token()
+		if err != nil {
+			return c, err
+		}
+		var to any = new(json.RawMessage)
+		switch key {
+		case "decision":
+			to = &c.ID
+		case "at":
+			to = &c.At
+		}
+		if err := d.Decode(to); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
 }
 
 // sum is what all changes together come to, and how many did not follow from those before.

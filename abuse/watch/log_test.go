@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -26,8 +27,8 @@ type logTown struct {
 func newLogTown(t *testing.T, store abuse.Store, base map[string][]enrolledTag) *logTown {
 	w := &logTown{t, store, era{link: testLink, number: 1, slots: 2, status: eraActive}, &Receiver{}, map[string][]enrolledTag{}}
 	w.rec.cfg.Store = store
-	heads := make([][]uint64, w.era.slots)
 	require.NoError(t, store.Update(t.Context(), func(x abuse.Writer) error {
+		heads := make([][]uint64, w.era.slots)
 		row := w.era.row()
 		require.NoError(t, x.Put(abuse.Generations, row.Key, row.Value))
 		for account, tags := range base {
@@ -174,6 +175,16 @@ func (b *between) View(ctx context.Context, do func(abuse.Reader) error) error {
 	return b.Store.View(ctx, do)
 }
 
+// reruns is a store that makes each Update a second time, as after a conflict with another.
+type reruns struct{ abuse.Store }
+
+func (s reruns) Update(ctx context.Context, do func(abuse.Writer) error) error {
+	if err := s.Store.Update(ctx, func(w abuse.Writer) error { return errors.Join(do(w), errFlaky) }); err == nil {
+		return errors.New("it was to fail")
+	}
+	return s.Store.Update(ctx, do)
+}
+
 // Whoever enrols and whoever is removed, when intakes of several processes move on or begin to read: of
 // what anybody has none misses anything, and of what nobody has any more nothing is left.
 func TestLog(t *testing.T) {
@@ -197,7 +208,7 @@ func TestLog(t *testing.T) {
 		for n := range r.IntN(4) {
 			base[fmt.Sprint("base-", n)] = some()
 		}
-		w := newLogTown(t, abuse.NewMemory(), base)
+		w := newLogTown(t, reruns{abuse.NewMemory()}, base)
 		n, old := 0, r.IntN(2) == 0 && len(base) == 0
 		change := func() {
 			accounts := make([]string, 0, len(w.all))

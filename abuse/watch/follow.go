@@ -117,7 +117,7 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 		return r.ended(ctx, c, f.ended)
 	}
 	b, head := f.batch, f.batch.Header()
-	for {
+	for behind := false; ; {
 		at, ok, err := r.where(ctx, c)
 		if err != nil || !ok || at.at.batch >= head.Number {
 			return err
@@ -141,6 +141,11 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 		switch {
 		case errors.Is(err, errCursor):
 			continue // another process takes it in too
+		case errors.Is(err, errBehind) && !behind:
+			behind = true // another process may have been faster than the shelf; then it has taken this one in
+			continue
+		case errors.Is(err, errBehind):
+			return damaged("cursor") // it stands before what was kept, or what was kept is not all there
 		case errors.Is(err, errOverCap):
 			r.tel.alarm(ctx, AlarmPartnerOverCap, r.cfg.Clock(), int64(b.Len()))
 			return &RemoteLimitError{Records: b.Len()}

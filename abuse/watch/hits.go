@@ -31,7 +31,7 @@ func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag,
 	if len(all) == 0 {
 		return nil
 	}
-	hits, err := t.lookUp(w, all)
+	hits, err := t.lookUp(w, all, out)
 	if err != nil {
 		return err
 	}
@@ -102,42 +102,164 @@ type heardHit struct {
 	first bool // under its tag
 }
 
-// lookUp finds which candidates are enrolled, and for whom.
-func (t *intake) lookUp(w abuse.Writer, all []candidateTag) (hits []hit, err error) {
-	keys := make([][]byte, len(all))
-	for i, c := range all {
-		keys[i] = tagKey(t.c.number+uint64(c.slot), c.tag)
+// lookUp finds which candidates are enrolled, and for whom. Under one tag the first record of the
+// stretch may be about whoever has it, and each later one only about those who have its alias: nobody
+// else can hear it, and a partner who says thousands of records under the tag of a device that thousands
+// share would have each multiplied by all of them. Of an honest partner no two come under one tag.
+func (t *intake) lookUp(w abuse.Writer, all []candidateTag, out *stretchResult) ([]hit, error) {
+	tags, of, later := t.group(all)
+	keys := make([][]byte, len(tags))
+	for i := range tags {
+		keys[i] = tagKey(t.c.number+uint64(tags[i].slot), tags[i].tag)
 	}
 	found, err := lists(w, abuse.Enrolments, keys)
 	if err != nil {
 		return nil, err
 	}
-	for i, items := range found {
-		for _, item := range items {
-			e, err := parseEnrolment(item)
-			if err != nil {
-				return nil, err
-			}
-			hits = append(hits, hit{candidateTag: all[i], enrolment: e})
-		}
+	if err := t.holders(w, tags, found); err != nil {
+		return nil, err
 	}
-	if len(hits) == 0 {
-		return nil, nil
-	}
-	keys = keys[:0]
-	for _, h := range hits {
-		keys = append(keys, holdingKey(h.account, t.c.number+uint64(h.slot), h.tag))
-	}
-	values, err := w.Get(abuse.Holdings, keys...)
+	aliases, err := t.aliases(w, all, tags, of, later)
 	if err != nil {
 		return nil, err
 	}
-	for i, v := range values {
-		h, err := parseHolding(abuse.Row{Key: keys[i], Value: v})
-		if err != nil {
-			return nil, err
+	var hits []hit
+	for i, c := range all {
+		switch {
+		case of[i] < 0:
+		case !later[i]:
+			for _, h := range tags[of[i]].holders {
+				hits = append(hits, hit{c, h.enrolment, h.token})
+			}
+		default:
+			n := len(hits)
+			if hits, err = tags[of[i]].known(hits, c, aliases[c.record]); err != nil {
+				return nil, err
+			}
+			if len(hits) == n && len(tags[of[i]].holders) > 0 {
+				out.unreadable++
+			}
 		}
-		hits[i].token = h.token
+	}
+	return hits, nil
+}
+
+// tagHit is a tag that records of a stretch have, and who has enrolled it.
+type tagHit struct {
+	slot    uint8
+	tag     [16]byte
+	last    uint32 // record under it
+	holders []holder
+	where   map[string]int // of the holders, by account; made for the first record but one
+}
+
+type holder struct {
+	enrolment
+	token [16]byte
+}
+
+// group gives the tags of candidates, and of each candidate which of them it has, -1 if its record came
+// under it before, and whether another record did.
+func (t *intake) group(all []candidateTag) (tags []tagHit, of []int, later []bool) {
+	type slotTag struct {
+		slot uint8
+		tag  [16]byte
+	}
+	at := make(map[slotTag]int, len(all))
+	of, later = make([]int, len(all)), make([]bool, len(all))
+	for i, c := range all {
+		n, ok := at[slotTag{c.slot, c.tag}]
+		switch {
+		case !ok:
+			n = len(tags)
+			at[slotTag{c.slot, c.tag}] = n
+			tags = append(tags, tagHit{slot: c.slot, tag: c.tag})
+		case c.record <= tags[n].last:
+			n = -1 // all records under a tag come in order, and once more if it is new and in the filter too
+		default:
+			later[i] = true
+		}
+		if of[i] = n; n >= 0 {
+			tags[n].last = c.record
+		}
+	}
+	return tags, of, later
+}
+
+// holders puts down who has enrolled tags, as their lists say.
+func (t *intake) holders(w abuse.Writer, tags []tagHit, found [][][]byte) error {
+	var keys [][]byte
+	for i, items := range found {
+		at := &tags[i]
+		for _, item := range items {
+			e, err := parseEnrolment(item)
+			if err != nil {
+				return err
+			}
+			at.holders = append(at.holders, holder{enrolment: e})
+			keys = append(keys, holdingKey(e.account, t.c.number+uint64(at.slot), at.tag))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	values, err := w.Get(abuse.Holdings, keys...)
+	if err != nil {
+		return err
+	}
+	for i := range tags {
+		for n := range tags[i].holders {
+			h, err := parseHolding(abuse.Row{Key: keys[0], Value: values[0]})
+			if err != nil {
+				return err
+			}
+			tags[i].holders[n].token = h.token
+			keys, values = keys[1:], values[1:]
+		}
+	}
+	return nil
+}
+
+// aliases gives who has the alias of each record that is not the first under a tag that is enrolled.
+func (t *intake) aliases(rd abuse.Reader, all []candidateTag, tags []tagHit, of []int, later []bool) (map[uint32][][]byte, error) {
+	about := map[uint32][][]byte{}
+	var records []uint32
+	var keys [][]byte
+	for i, c := range all {
+		if _, ok := about[c.record]; ok || !later[i] || len(tags[of[i]].holders) == 0 {
+			continue
+		}
+		about[c.record] = nil
+		records = append(records, c.record)
+		keys = append(keys, aliasKey(t.c.number, t.c.keepers[0].Tag(t.b.Record(int(c.record)).Alias())))
+	}
+	if len(keys) == 0 {
+		return about, nil
+	}
+	found, err := lists(rd, abuse.Aliases, keys)
+	for i := range found {
+		about[records[i]] = found[i]
+	}
+	return about, err
+}
+
+// known appends a candidate's hits on those who have the tag and are on a list.
+func (g *tagHit) known(hits []hit, c candidateTag, items [][]byte) ([]hit, error) {
+	if g.where == nil {
+		g.where = make(map[string]int, len(g.holders))
+		for i, h := range g.holders {
+			g.where[h.account] = i
+		}
+	}
+	for _, item := range items {
+		account, _, ok := splitAccount(item)
+		if !ok {
+			return nil, damaged("alias")
+		}
+		if i, ok := g.where[account]; ok {
+			h := &g.holders[i]
+			hits = append(hits, hit{c, h.enrolment, h.token})
+		}
 	}
 	return hits, nil
 }

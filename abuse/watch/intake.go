@@ -64,9 +64,6 @@ func (r *Receiver) takeIn(ctx context.Context, c *course, b *linkage.Batch) erro
 			at, err = t.begin(ctx)
 		}
 	}
-	if errors.Is(err, errBehind) {
-		err = errCursor // another process is faster
-	}
 	for err == nil && at.batch < t.head.Number {
 		from := int(at.record)
 		at, err = t.stretch(ctx, from, min(from+r.cfg.Stretch, b.Len()))
@@ -96,6 +93,7 @@ func (t *intake) tag(s spot) [16]byte {
 
 // begin looks whether the batch may be taken in, makes the filter complete, and gives where to go on.
 func (t *intake) begin(ctx context.Context) (position, error) {
+	shelved := t.c.shelf.totals()
 	return t.c.sweep(ctx, t.r.cfg.Store, func(c cursor) error {
 		switch {
 		case c.at.batch+1 != t.head.Number:
@@ -103,22 +101,21 @@ func (t *intake) begin(ctx context.Context) (position, error) {
 		case !c.admit(t.r.cfg.Agreement, t.head, claims(t.b)):
 			return errOverCap
 		}
-		return t.covered(c.at)
+		return t.covered(c.at, shelved)
 	})
 }
 
 // covered says whether of each signal that the batch takes back there was an Add before, as far as
 // numbers tell. Retractions are under no cap, and are kept as long as the era: so they are under that of
-// what they take back. What came before is on the shelf, all of it.
-func (t *intake) covered(at position) error {
+// what they take back. What came before is on the shelf, all of it, if that stands at the place.
+func (t *intake) covered(at position, shelved totals) error {
 	if at.record > 0 {
 		return nil // it was looked at when it was begun
 	}
-	adds, retracts, ok := t.c.shelf.totals(at)
-	if !ok {
+	if shelved.at != at {
 		return errBehind
 	}
-	if retracts+int64(t.b.Len()-claims(t.b)) > adds {
+	if shelved.retracts+int64(t.b.Len()-claims(t.b)) > shelved.adds {
 		return errOverCap
 	}
 	return nil

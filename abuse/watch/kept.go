@@ -112,12 +112,19 @@ func under(alias, tag [16]byte) (key [16]byte) {
 	return key
 }
 
-// totals gives how many records add a signal, padding included, and how many take one back, if it
-// stands at the place.
-func (s *shelf) totals(at position) (adds, retracts int64, ok bool) {
+// totals are how many records of a feed add a signal, padding included, and how many take one back, up
+// to a place.
+type totals struct {
+	adds, retracts int64
+	at             position
+}
+
+// totals gives those of what is on the shelf. Not to be called within an Update: who asks the shelf reads
+// the store meanwhile, and that one may have no connection left but the Update's.
+func (s *shelf) totals() totals {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.adds, s.retracts, s.at == at
+	return totals{s.adds, s.retracts, s.at}
 }
 
 // begin begins the next row.

@@ -318,8 +318,9 @@ func TestClocksApart(t *testing.T) {
 // process is restarted; padding counts as what was said, for nobody can tell.
 func TestRetractionsOfNothing(t *testing.T) {
 	w := newLiar(t, func(l *linkage.Limits) { l.SignalsPerIdentifier = 4 }, func(w *town) { w.stretch = 4 })
-	adds, _, ok := w.c.shelf.totals(w.cursor().at)
-	require.True(t, ok)
+	shelved := w.c.shelf.totals()
+	require.Equal(t, w.cursor().at, shelved.at)
+	adds := shelved.adds
 	alarms := w.alarms()
 	var all []linkage.Sealed
 	for n := range adds + 1 {

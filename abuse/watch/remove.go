@@ -13,10 +13,12 @@ import (
 
 // Remove forgets an account: what it has enrolled with any partner of this store, its matches, what is
 // still to be decided on or handed on, and checks that are owed. Of an identifier that no other account
-// has, no tag or part of a tag is left in the store; with a partner whose base is being enrolled just
-// then, that is so when the base is there and the check has been made that is owed for it. Running
-// processes have eight bytes of each tag in their memory until they end, or its epoch does. Decisions
-// stay: they are the service's own record, and hold no identifier. An account that is not known is no error.
+// has, no tag or part of a tag is left in the store, but in what partners have said: their records are
+// kept for whoever signs up later, sealed, with the tags as they are keyed here, until the epoch's feed
+// is dropped. With a partner whose base is being enrolled just then, that is so when the base is there
+// and the check has been made that is owed for it. Running processes have eight bytes of each tag in
+// their memory until they end, or its epoch does. Decisions stay: they are the service's own record, and
+// hold no identifier. An account that is not known is no error.
 func (r *Receiver) Remove(ctx context.Context, account string) error {
 	if !validAccount(account) {
 		return errAccount

@@ -225,7 +225,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 			return err
 		}
 	}
-	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return r.update(ctx, func(w abuse.Writer, old *oldLog) error {
 		owing, err := r.unmoved(w, active, targets)
 		if err != nil {
 			return err
@@ -257,7 +257,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 			if s.outdated {
 				continue
 			}
-			if err := r.tidy(w, l, s, active, cursors); err != nil {
+			if err := r.tidy(w, old, l, s, active); err != nil {
 				return err
 			}
 		}
@@ -341,7 +341,7 @@ func (r *Receiver) unmoved(rd abuse.Reader, active, targets []*course) (owing bo
 }
 
 // tidy unenrols what the account no longer has, and moves what it has at another place.
-func (r *Receiver) tidy(w abuse.Writer, l *ledger, s *subject, active []*course, cursors map[*course]*cursor) error {
+func (r *Receiver) tidy(w abuse.Writer, old *oldLog, l *ledger, s *subject, active []*course) error {
 	held, err := holdingsOf(w, s.account)
 	if err != nil || len(held) == 0 {
 		return err
@@ -375,7 +375,7 @@ func (r *Receiver) tidy(w abuse.Writer, l *ledger, s *subject, active []*course,
 		if has {
 			err = move(w, s.account, h, place)
 		} else {
-			err = unenrol(w, e, s.account, h)
+			err = unenrol(w, old, e, s.account, h)
 		}
 		if err != nil {
 			return err

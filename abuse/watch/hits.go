@@ -334,36 +334,78 @@ type enrolledNext struct {
 	token [16]byte
 }
 
-// enrol puts tags into the tables, and those that are new into the log and to fresh. It gives the
-// indices of these.
+// enrol puts tags into the tables, and gives the indices of those that are new; they are put in fresh as
+// well. A tag that nobody has had is put into the log. One that somebody has is there already, or in the
+// base, and stays there until the last who has it goes: so whoever comes to have it writes down the same.
 func (c *course) enrol(w abuse.Writer, at *cursor, all []enrolledNext, fresh *[]enrolledTag) (added []int, err error) {
-	adds := make([]addition, len(all))
+	keys := make([][]byte, len(all))
 	for i := range all {
-		e := &all[i]
-		adds[i] = addition{tagKey(c.number+uint64(e.slot), e.tag), e.item(), 2 + len(e.account)}
+		keys[i] = tagKey(c.number+uint64(all[i].slot), all[i].tag)
 	}
-	if added, err = addAll(w, abuse.Enrolments, adds); err != nil {
+	known, order, err := openLists(w, abuse.Enrolments, keys)
+	if err != nil {
 		return nil, err
 	}
+	first := make(map[*list][]byte, len(order)) // who has had the tag
+	for _, l := range order {
+		first[l] = l.first()
+	}
+	where := make(map[*list]holding, len(order)) // of tags that somebody new has: as others have it
+	var asked [][]byte
+	var whose []*list
+	for i := range all {
+		e, l := &all[i], known[string(keys[i])]
+		item := e.item()
+		if !l.put(string(item[:2+len(e.account)]), item) {
+			continue
+		}
+		added, *fresh = append(added, i), append(*fresh, enrolledTag{e.slot, e.tag})
+		if _, ok := where[l]; ok {
+			continue
+		}
+		where[l] = holding{logged: true, in: logPlace{at.at, at.mark}}
+		if first[l] == nil {
+			if err := c.putLog(w, at, e.slot, e.tag); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		other, err := parseEnrolment(first[l])
+		if err != nil {
+			return nil, err
+		}
+		asked, whose = append(asked, holdingKey(other.account, c.number+uint64(e.slot), e.tag)), append(whose, l)
+	}
+	if len(asked) > 0 {
+		values, err := w.Get(abuse.Holdings, asked...)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range values {
+			if where[whose[i]], err = parseHolding(abuse.Row{Key: asked[i], Value: v}); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, i := range added {
-		e := &all[i]
-		h := holding{c.number + uint64(e.slot), e.tag, e.token, e.kind, e.place, e.nth, true, logPlace{at.at, at.mark}}
+		e, as := &all[i], where[known[string(keys[i])]]
+		h := holding{c.number + uint64(e.slot), e.tag, e.token, e.kind, e.place, e.nth, as.logged, as.in}
 		row := h.row(e.account)
 		if err := w.Put(abuse.Holdings, row.Key, row.Value); err != nil {
 			return nil, err
 		}
-		if err := c.putLog(w, at, e.slot, e.tag); err != nil {
-			return nil, err
-		}
-		*fresh = append(*fresh, enrolledTag{e.slot, e.tag})
 	}
-	return added, nil
+	return added, writeLists(w, abuse.Enrolments, order)
 }
 
 // putLog tells intakes of a tag.
 func (c *course) putLog(w abuse.Writer, at *cursor, slot int, tag [16]byte) error {
-	key := append(append(logKey(c.link, c.number, at.at, at.mark), byte(slot)), tag[:]...)
-	return w.Put(abuse.Generations, key, newFields(1))
+	return w.Put(abuse.Generations, c.logRow(logPlace{at.at, at.mark}, slot, tag), newFields(1))
+}
+
+// logRow gives the key of an entry of the log.
+func (c *course) logRow(in logPlace, slot int, tag [16]byte) []byte {
+	return append(append(logKey(c.link, c.number, in.at, in.mark), byte(slot)), tag[:]...)
 }
 
 // holding is an account's side of an enrolment. All tags of one identifier have its token.
@@ -373,18 +415,19 @@ type holding struct {
 	token      [16]byte
 	kind       hashing.Kind
 	place, nth uint32
-	logged     bool     // it is in the log,
-	in         logPlace // here, so that it can be taken out of it
+	logged     bool     // the tag is in the log,
+	in         logPlace // here, so that the last who has it can take it out
 }
 
-// logPlace is where in the log of its era a tag is: the cursor's place and mark when it was enrolled.
+// logPlace is where in the log of its era a tag is: the cursor's place and mark when the first enrolled it
+// of all those who have had it since.
 type logPlace struct {
 	at   position
 	mark uint32
 }
 
-// holdingLogged is the version of a holding's row that says where in the log the tag is. One of the base
-// is in none, and one of rowVersion that was enrolled later was so before that was written down.
+// holdingLogged is the version of a holding's row that says where in the log the tag is. One of rowVersion
+// is of a tag of the base, or of one that was enrolled before that was written down.
 const holdingLogged = rowVersion + 1
 
 func (h *holding) row(account string) abuse.Row {

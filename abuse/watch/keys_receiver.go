@@ -19,7 +19,7 @@ import (
 //	             link ‖ 4 ‖ BE32 epoch -> digest of the partner's live key (pin.go)
 //	             zeros ‖ 3 ‖ BE64 generation ‖ BE32 n -> version ‖ heads of the base's keyed tags (heads.go)
 //	enrolments   BE64 generation ‖ keyed tag ‖ BE32 page -> list (pages.go) of account, kind, place, nth, value
-//	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth; in version 2 BE64 batch, BE32 record, BE32 mark: the log
+//	holdings     account ‖ BE64 generation ‖ keyed tag -> token, kind, place, nth; in version 2 BE64 batch, BE32 record, BE32 mark: where it is in the log
 //	cursors      BE64 era -> cursor (era.go)
 //	kept         BE64 era ‖ BE64 batch ‖ BE32 record -> the records of a stretch, sealed (kept.go)
 //	aliases      BE64 era ‖ keyed alias ‖ BE32 page -> list of account, signal
@@ -32,7 +32,7 @@ import (
 //	rechecks     link ‖ account -> attempts, not before, stamp, since, gone (recheck.go)
 //
 // The log has each tag that was enrolled after the base and is still held, with the cursor's place and mark
-// at that time. An intake that has read it up to a mark, and reads it from there in the Update that moves
+// when the first enrolled it of those who have had it since, without a time at which nobody had. An intake that has read it up to a mark, and reads it from there in the Update that moves
 // the cursor on, has missed none: a sign-up reads the cursor in the Update that writes.
 
 const (

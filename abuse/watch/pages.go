@@ -186,6 +186,16 @@ func (l *list) get(about string) []byte {
 	return l.pages[at.page].items[at.item]
 }
 
+// first gives an item that is on the list, nil if it is empty.
+func (l *list) first() []byte {
+	for _, p := range l.pages {
+		if len(p.items) > 0 {
+			return p.items[0]
+		}
+	}
+	return nil
+}
+
 // put puts an item on the list, and says whether nothing about the same was there.
 func (l *list) put(about string, item []byte) (added bool) {
 	if at, ok := l.where[about]; ok {
@@ -220,21 +230,20 @@ func (l *list) write(w abuse.Writer, t abuse.Table) error {
 	return nil
 }
 
-// dropFromList takes the items that begin with the prefix off a list.
-func dropFromList(w abuse.Writer, t abuse.Table, key, prefix []byte) error {
+// dropFromList takes the items that begin with the prefix off a list, and gives how many are left.
+func dropFromList(w abuse.Writer, t abuse.Table, key, prefix []byte) (left int, err error) {
 	pages := uint32(1)
-	left := 0
 	for n := uint32(0); n < pages; n++ {
 		v, err := get(w, t, pageKey(key, n))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if v == nil && n == 0 {
-			return nil
+			return 0, nil
 		}
 		in, items, err := parsePage(v)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if n == 0 {
 			pages = in
@@ -250,18 +259,18 @@ func dropFromList(w abuse.Writer, t abuse.Table, key, prefix []byte) error {
 			continue
 		}
 		if err := w.Put(t, pageKey(key, n), formPage(pagesIn(n, pages), kept)); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if left > 0 {
-		return nil
+		return left, nil
 	}
 	for n := range pages {
 		if err := w.Delete(t, pageKey(key, n)); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 func pagesIn(page, pages uint32) uint32 {

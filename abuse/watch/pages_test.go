@@ -25,7 +25,8 @@ func TestLists(t *testing.T) {
 			if step%3 == 2 {
 				k, account := keys[r.IntN(3)], fmt.Sprint("p-", r.IntN(250))
 				delete(model[string(k)], account)
-				return dropFromList(w, abuse.Aliases, k, accountKey(account))
+				_, err := dropFromList(w, abuse.Aliases, k, accountKey(account))
+				return err
 			}
 			var adds []addition
 			var want []int
@@ -61,7 +62,8 @@ func TestLists(t *testing.T) {
 	for k, all := range model {
 		for account := range all {
 			require.NoError(t, store.Update(t.Context(), func(w abuse.Writer) error {
-				return dropFromList(w, abuse.Aliases, []byte(k), accountKey(account))
+				_, err := dropFromList(w, abuse.Aliases, []byte(k), accountKey(account))
+				return err
 			}))
 		}
 	}

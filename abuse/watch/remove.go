@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -29,7 +30,7 @@ func (r *Receiver) Remove(ctx context.Context, account string) error {
 // nobody has signed up meanwhile. While a base is being built with any partner, which may have it, a
 // check is owed for it there, which finds that the account is gone and comes here again.
 func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) error {
-	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+	return r.update(ctx, func(w abuse.Writer, old *oldLog) error {
 		if stamp != nil {
 			have, err := get(w, abuse.Rechecks, recheckKey(r.link, account))
 			if err != nil || !bytes.Equal(have, stamp) {
@@ -40,7 +41,7 @@ func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) err
 		if err != nil {
 			return err
 		}
-		if err := unenrolAll(w, account, held); err != nil {
+		if err := unenrolAll(w, old, account, held); err != nil {
 			return err
 		}
 		if err := removeMatches(w, account); err != nil {
@@ -61,7 +62,7 @@ func (r *Receiver) remove(ctx context.Context, account string, stamp []byte) err
 
 // unenrolAll takes all that an account holds out of the tables. What it holds of a base that is being
 // enrolled it has not got to the end of: the check that is owed for that comes back to it.
-func unenrolAll(w abuse.Writer, account string, held []holding) error {
+func unenrolAll(w abuse.Writer, old *oldLog, account string, held []holding) error {
 	if len(held) == 0 {
 		return nil
 	}
@@ -86,34 +87,37 @@ func unenrolAll(w abuse.Writer, account string, held []holding) error {
 		if e.status == eraBuilding {
 			continue
 		}
-		if err := unenrol(w, e, account, h); err != nil {
+		if err := unenrol(w, old, e, account, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// unenrol takes a tag of an account out of the tables, and out of what filters are made of, unless
-// another account has it too. A filter that there is already has a tag too many then, which is harmless.
-func unenrol(w abuse.Writer, e era, account string, h holding) error {
+// unenrol takes a tag of an account out of the tables, and out of what filters are made of as well, unless
+// another account has it: of that others nothing is read but the list. A filter that there is already has
+// a tag too many then, which is harmless.
+func unenrol(w abuse.Writer, old *oldLog, e era, account string, h holding) error {
 	key := tagKey(h.generation, h.tag)
-	if err := dropFromList(w, abuse.Enrolments, key, accountKey(account)); err != nil {
+	left, err := dropFromList(w, abuse.Enrolments, key, accountKey(account))
+	if err != nil {
 		return err
 	}
-	if err := w.Delete(abuse.Holdings, holdingKey(account, h.generation, h.tag)); err != nil {
+	if err := w.Delete(abuse.Holdings, holdingKey(account, h.generation, h.tag)); err != nil || left > 0 {
 		return err
 	}
 	base, err := findHead(w, h.generation, head64(h.tag))
 	if err != nil {
 		return err
 	}
-	if h.logged || !base.found {
-		if err := unlog(w, &course{era: e}, h, base.found); err != nil {
-			return err
-		}
+	c, slot := &course{era: e}, int(h.generation-e.number)
+	if h.logged {
+		err = w.Delete(abuse.Generations, c.logRow(h.in, slot, h.tag))
+	} else {
+		err = old.drop(w, e, enrolledTag{slot, h.tag}, !base.found)
 	}
-	if !base.found {
-		return nil
+	if err != nil || !base.found {
+		return err
 	}
 	prefix := key[:8+8] // of all tags with that head
 	others, err := w.Scan(abuse.Enrolments, prefix, after(prefix), 1)
@@ -123,70 +127,81 @@ func unenrol(w abuse.Writer, e era, account string, h holding) error {
 	return base.drop(w)
 }
 
-// unlog takes a tag of an account out of the log of an era, where no other account needs that it is there.
-func unlog(w abuse.Writer, c *course, h holding, inBase bool) error {
-	others, err := logPlaces(w, h.generation, h.tag)
-	if err != nil {
-		return err
-	}
-	needed := func(p logPlace) bool { return others[p] || others[noPlace] && !inBase }
-	slot := byte(h.generation - c.number)
-	if h.logged {
-		if needed(h.in) {
-			return nil
-		}
-		key := append(logKey(c.link, c.number, h.in.at, h.in.mark), slot)
-		return w.Delete(abuse.Generations, append(key, h.tag[:]...))
-	}
-	// An earlier version did not write down where it is.
-	return scanAll(w, abuse.Generations, c.logs(), func(row abuse.Row) error {
-		e, err := c.logged(row)
-		if err != nil || e != (enrolledTag{int(slot), h.tag}) {
-			return err
-		}
-		p := newRow(append([]byte{rowVersion}, row.Key[16+1+8:]...))
-		if needed(logPlace{position{p.u64(), p.u32()}, p.u32()}) {
-			return nil
-		}
-		return w.Delete(abuse.Generations, row.Key)
-	})
+// oldLog knows where in the logs those tags are of which an earlier version did not write that down. No
+// tag comes to be one of these any more, and none is moved: so they are looked for before the Update, and
+// not while others wait for it, in each log once for all; and only if one is known to be in a log.
+type oldLog struct {
+	found  map[oldTag][][]byte // keys of the log, of those that were looked for
+	wanted map[oldTag]era      // those that are to be looked for
+	short  bool                // one of them is in the log
 }
 
-// noPlace stands for that of a tag of which it is not known where in the log it is, or that is in the base.
-var noPlace = logPlace{mark: 1<<32 - 1}
+type oldTag struct {
+	era uint64
+	enrolledTag
+}
 
-// logPlaces gives where in the log a tag is for the accounts that have it.
-func logPlaces(rd abuse.Reader, generation uint64, tag [16]byte) (map[logPlace]bool, error) {
-	found, err := lists(rd, abuse.Enrolments, [][]byte{tagKey(generation, tag)})
-	if err != nil {
-		return nil, err
-	}
-	places := map[logPlace]bool{}
-	for some := range slices.Chunk(found[0], scanSlice) {
-		var keys [][]byte
-		for _, item := range some {
-			e, err := parseEnrolment(item)
-			if err != nil {
-				return nil, err
+var errOldLog = errors.New("watch: it is not known where in the log a tag is") // and the Update is made again
+
+// update makes an Update that unenrols.
+func (r *Receiver) update(ctx context.Context, do func(abuse.Writer, *oldLog) error) error {
+	old := &oldLog{found: map[oldTag][][]byte{}}
+	for {
+		err := r.cfg.Store.Update(ctx, func(w abuse.Writer) error {
+			old.wanted, old.short = map[oldTag]era{}, false
+			if err := do(w, old); err != nil || !old.short {
+				return err
 			}
-			keys = append(keys, holdingKey(e.account, generation, tag))
+			return errOldLog
+		})
+		if !errors.Is(err, errOldLog) {
+			return err
 		}
-		values, err := rd.Get(abuse.Holdings, keys...)
+		if err := old.find(ctx, r.cfg.Store); err != nil {
+			return err
+		}
+	}
+}
+
+// drop takes a tag that nobody has any more out of the log of an era. It may be there, or is so.
+func (o *oldLog) drop(w abuse.Writer, e era, tag enrolledTag, is bool) error {
+	t := oldTag{e.number, tag}
+	keys, ok := o.found[t]
+	if !ok {
+		o.wanted[t], o.short = e, o.short || is
+		return nil
+	}
+	for _, key := range keys {
+		if err := w.Delete(abuse.Generations, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find looks for all that are wanted, a slice of a log in each View.
+func (o *oldLog) find(ctx context.Context, store abuse.Store) error {
+	logs := map[uint64]*course{}
+	for t, e := range o.wanted {
+		logs[t.era], o.found[t] = &course{era: e}, nil
+	}
+	for _, c := range logs {
+		err := eachRow(ctx, store, abuse.Generations, c.logs(), scanSlice, func(row abuse.Row) error {
+			e, err := c.logged(row)
+			if err != nil {
+				return err
+			}
+			t := oldTag{c.number, e}
+			if _, ok := o.wanted[t]; ok {
+				o.found[t] = append(o.found[t], row.Key)
+			}
+			return nil
+		})
 		if err != nil {
-			return nil, err
-		}
-		for i, v := range values {
-			h, err := parseHolding(abuse.Row{Key: keys[i], Value: v})
-			if err != nil {
-				return nil, err
-			}
-			if !h.logged {
-				h.in = noPlace
-			}
-			places[h.in] = true
+			return err
 		}
 	}
-	return places, nil
+	return nil
 }
 
 func removeMatches(w abuse.Writer, account string) error {
@@ -197,7 +212,7 @@ func removeMatches(w abuse.Writer, account string) error {
 			return err
 		}
 		for _, n := range m.names {
-			if err := dropFromList(w, abuse.Aliases, aliasKey(n.era, n.alias), prefix); err != nil {
+			if _, err := dropFromList(w, abuse.Aliases, aliasKey(n.era, n.alias), prefix); err != nil {
 				return err
 			}
 		}

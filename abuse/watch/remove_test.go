@@ -28,28 +28,28 @@ func TestRemoveWithAllPartners(t *testing.T) {
 		w.agreement = newParties(t, func(a *linkage.Agreement) { a.ID = uuid.MustParse("7f9ff7e8-5a0f-4a4b-9c6f-3d1b1f3f0a11") }).agreement
 		w.mine, w.vault, w.vaultK, w.people = here.mine, here.vault, here.vaultK, here.people
 	})
-	here.people.put("a", ids(t, 1))
+	here.people.put("account-a", ids(t, 1))
 	source := func(yield func(linkage.Account, error) bool) {
-		yield(linkage.Account{Ref: "a", Identifiers: []hashing.Identifier{ids(t, 1)}}, nil)
-		here.people.drop("a")
-		require.NoError(t, here.rec.Remove(t.Context(), "a"))
+		yield(linkage.Account{Ref: "account-a", Identifiers: []hashing.Identifier{ids(t, 1)}}, nil)
+		here.people.drop("account-a")
+		require.NoError(t, here.rec.Remove(t.Context(), "account-a"))
 	}
 	_, err := there.rec.EnrolBase(linkagetest.AllowPlain(t.Context()), 0, source)
 	there.partner.serve.Wait()
 	require.NoError(t, err)
-	held := here.held("a")
+	held := here.held("account-a")
 	require.Len(t, held, 1, "it has come with the base, after all")
 	there.settle()
-	here.none("a", held...)
+	here.none("account-a", held...)
 
 	// Nobody has a base with the one who is down: the check is owed, and is not when the account has gone.
 	there.partner.set(nil)
-	_, err = there.rec.Check(t.Context(), "b", []hashing.Identifier{ids(t, 2)})
+	_, err = there.rec.Check(t.Context(), "account-b", []hashing.Identifier{ids(t, 2)})
 	require.NoError(t, err)
-	_, err = here.rec.Check(t.Context(), "b", []hashing.Identifier{ids(t, 2)})
+	_, err = here.rec.Check(t.Context(), "account-b", []hashing.Identifier{ids(t, 2)})
 	require.NoError(t, err)
-	require.NoError(t, here.rec.Remove(t.Context(), "b"))
-	here.none("b")
+	require.NoError(t, here.rec.Remove(t.Context(), "account-b"))
+	here.none("account-b")
 }
 
 // held gives what an account holds.
@@ -63,6 +63,7 @@ func (w *town) held(account string) (all []holding) {
 }
 
 // none says that nothing is kept of an account but decisions, and nothing of the tags that it alone has held.
+// Names are to be long enough that no tag has one by chance.
 func (w *town) none(account string, held ...holding) {
 	w.t.Helper()
 	hidden := map[string]string{string(accountKey(account)): "account"}
@@ -226,7 +227,7 @@ func TestRemoveLeavesNoTag(t *testing.T) {
 func TestRemoveOneOfTwo(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 12} {
 		w := &forgetful{town: newTown(t, linkage.ProtocolEC), seen: map[string][]holding{}}
-		both := []string{"a", "b"}
+		both := []string{"account-a", "account-b"}
 		signUp := func() {
 			for _, name := range both {
 				w.people.put(name, ids(t, 1))
@@ -283,17 +284,17 @@ func (l *loading) Load(ctx context.Context, t abuse.Table, rows iter.Seq[abuse.R
 func TestRemoveWhileLoading(t *testing.T) {
 	l := &loading{Store: abuse.NewMemory()}
 	w := newTown(t, linkage.ProtocolEC, func(w *town) { w.mine = l })
-	w.people.put("a", ids(t, 1))
+	w.people.put("account-a", ids(t, 1))
 	var held []holding
 	l.before = func() {
-		w.people.drop("a")
-		held = w.held("a")
+		w.people.drop("account-a")
+		held = w.held("account-a")
 		require.Len(t, held, 1)
-		require.NoError(t, w.rec.Remove(t.Context(), "a"))
+		require.NoError(t, w.rec.Remove(t.Context(), "account-a"))
 	}
 	require.NoError(t, w.base(0))
 	w.settle()
-	w.none("a", held...)
+	w.none("account-a", held...)
 }
 
 // A head is found and taken out wherever it is, and no other is, until none is left.

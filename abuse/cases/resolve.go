@@ -133,7 +133,11 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		if h.cfg.Console && c.Kind != Contested {
 			return w.Put(abuse.Cases, owedKey(debtLeft, c.ID), append(bytes.Clone(mark), weighed.ID[:]...))
 		}
-		return h.left(w, &c, &weighed, now)
+		decided, err := h.left(w, &c, &weighed, now)
+		if decided {
+			debt = debtDeliver
+		}
+		return err
 	})
 	if err != nil {
 		return abuse.Decision{}, err

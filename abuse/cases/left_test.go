@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,5 +260,76 @@ func TestReplacedHoldsNothingUp(t *testing.T) {
 			b.decide(t, brought("a", again))
 			require.Equal(t, d.Action, b.action(t, "a"), "it is what was seen")
 		}
+	}
+}
+
+// Under a rule that counts, random signals, withdrawals and answers, in the service or in a console: an
+// answer, with what it leaves, puts an account where deciding again on the same evidence would.
+func TestLeftAsDecidedAgain(t *testing.T) {
+	r := random(t)
+	seen := map[string]int{}
+	for range 60 {
+		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.None+abuse.Action(r.IntN(3)), 7), func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Label })
+		console := newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
+		live, made := []abuse.Signal{}, 0
+		more := func() {
+			made++
+			s := alleged(made, partners[r.IntN(len(partners))])
+			s.Category = []abuse.Category{abuse.Phishing, abuse.Spam}[r.IntN(2)]
+			live = append(live, s)
+		}
+		for range 12 {
+			b.clock.add(time.Duration(r.IntN(36)) * time.Hour)
+			if n := len(live); n > 0 && r.IntN(3) == 0 {
+				i := r.IntN(n)
+				live = slices.Delete(live, i, i+1)
+			} else {
+				more()
+			}
+			d := b.decide(t, brought("a", live...))
+			if all := b.decisions(t, "a"); r.IntN(2) == 0 {
+				d = all[r.IntN(len(all))]
+			}
+			if d.Action > abuse.None {
+				_, err := b.Open(ctx, "a", d.ID)
+				require.NoError(t, err)
+			}
+			queue, err := b.Queue(ctx, 10)
+			require.NoError(t, err)
+			if len(queue) == 0 || r.IntN(2) == 0 {
+				continue
+			}
+			by := []*court{b, console}[r.IntN(2)]
+			c, err := by.Claim(ctx, queue[r.IntN(len(queue))].ID, "Agatha")
+			require.NoError(t, err)
+			if r.IntN(2) == 0 {
+				more()
+				b.decide(t, brought("a", live...))
+			}
+			answer := overturned(cases.WrongSignal)
+			if r.IntN(3) == 0 {
+				answer = cases.Resolution{Outcome: cases.Changed, Step: abuse.Label, Until: b.clock.now().AddDate(0, 0, 1+r.IntN(3))}
+			}
+			answer.Version, answer.Reviewer = c.Version, "Agatha"
+			before := b.action(t, "a")
+			d, err = by.Resolve(ctx, c.ID, answer)
+			if errors.Is(err, cases.ErrMoved) {
+				continue
+			}
+			require.NoError(t, err)
+			require.NoError(t, b.Work(ctx))
+			is := b.action(t, "a")
+			if d.ID != uuid.Nil {
+				seen["answered"]++
+			} else if seen["left"]++; is < before {
+				seen["softened"]++
+			}
+			b.decide(t, brought("a", live...))
+			require.Equal(t, b.action(t, "a"), is)
+		}
+	}
+	t.Log(seen)
+	for _, what := range []string{"answered", "left", "softened"} {
+		require.Positive(t, seen[what], what)
 	}
 }

@@ -268,7 +268,7 @@ func TestReplacedHoldsNothingUp(t *testing.T) {
 func TestLeftAsDecidedAgain(t *testing.T) {
 	r := random(t)
 	seen := map[string]int{}
-	for range 60 {
+	for range 100 {
 		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.None+abuse.Action(r.IntN(3)), 7), func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Label })
 		console := newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
 		live, made := []abuse.Signal{}, 0

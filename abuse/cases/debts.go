@@ -3,6 +3,7 @@ package cases
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,8 +32,9 @@ func newPass() *pass { return &pass{map[string]uuid.UUID{}, map[string]bool{}} }
 func (h *Hearings) settleDebts(ctx context.Context) error {
 	var failed []error
 	p := newPass()
-	// What is left comes first: it may bring a later word that is to be delivered.
-	for _, debt := range []byte{debtLeft, debtCarry, debtDeliver, debtRetract} {
+	// What is left comes first: it may bring a later word that is to be delivered. References come last:
+	// partners that hang may use up all the time that there is, and nobody waits for them to be freed.
+	for _, debt := range []byte{debtLeft, debtDeliver, debtRetract, debtCarry} {
 		if h.payer(debt) == nil {
 			continue
 		}
@@ -127,22 +129,50 @@ func (h *Hearings) payLeft(ctx context.Context, _ *pass, c *Case) error {
 			return damaged("case")
 		}
 		id, account := uuid.UUID(got[0][1:]), c.Decision.Account
-		last, err := lastDecision(w, account)
+		since, err := decidedSince(w, account, id)
 		if err != nil {
 			return err
 		}
 		var weighed abuse.Decision
-		if last.ID == id || last.ID == c.Result { // otherwise it has been decided anew since
+		if !since {
 			weighed, err = findDecision(w, account, id)
 			if err != nil && !errors.Is(err, ErrNoDecision) {
 				return err
 			}
 		}
-		if err := h.left(w, c, &weighed, h.now()); err != nil {
+		if _, err := h.left(w, c, &weighed, h.now()); err != nil {
 			return err
 		}
 		return w.Delete(abuse.Cases, key)
 	})
+}
+
+// decidedSince says whether after a decision the evidence was decided on again. What people answer
+// is not that: of two answers the second keeps nothing from being decided on that the first has left.
+func decidedSince(r abuse.Reader, account string, id uuid.UUID) (bool, error) {
+	prefix := text(nil, account)
+	for from, to := prefix, after(prefix); ; {
+		rows, err := r.Scan(abuse.Decisions, from, to, runRows)
+		if err != nil {
+			return false, err
+		}
+		for _, row := range rows { // the last one first
+			var d abuse.Decision
+			if json.Unmarshal(row.Value, &d) != nil || d.Account != account || d.ID == uuid.Nil {
+				return false, damaged("decision")
+			}
+			switch {
+			case d.ID == id:
+				return false, nil
+			case d.Automated || slices.ContainsFunc(d.Bounds, func(b abuse.Bound) bool { return b.Name == Ruled }):
+				return true, nil
+			}
+		}
+		if len(rows) < runRows {
+			return false, nil
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+	}
 }
 
 // deliver hands on the last decision about the account, the person's or a later one. While the debt is
@@ -152,9 +182,12 @@ func (h *Hearings) deliver(ctx context.Context, p *pass, c *Case) error {
 	account := c.Decision.Account
 	for range mostSaid {
 		var d abuse.Decision
-		err := h.store.View(ctx, func(r abuse.Reader) (err error) {
-			d, err = lastLive(r, account)
-			return err
+		// The look and the debt's end are one: what is decided in between, and owed, stays owed.
+		err := h.store.Update(ctx, func(w abuse.Writer) (err error) {
+			if d, err = lastLive(w, account); err != nil || d.ID == uuid.Nil || d.ID != p.said[account] {
+				return err
+			}
+			return w.Delete(abuse.Cases, owedKey(debtDeliver, c.ID))
 		})
 		switch {
 		case err != nil:
@@ -162,7 +195,7 @@ func (h *Hearings) deliver(ctx context.Context, p *pass, c *Case) error {
 		case d.ID == uuid.Nil:
 			return ErrNoDecision
 		case d.ID == p.said[account]:
-			return h.paid(ctx, debtDeliver, c)
+			return nil
 		}
 		// Looked at again afterwards: where another has delivered a later one meanwhile, ours came
 		// behind it, and the later one is said once more.

@@ -75,7 +75,9 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // overturned or changed, or that is upheld for ever, is the person's own from then on, as [Desk.Rule]
 // says. The zero Decision is given where nothing changes for an account: for a contested signal, and
 // where a step is upheld that is not in force any more, and where a decision is overturned or made milder
-// while the account is under a step by other signals, which stays; it has a review of its own if it wants one.
+// while the account is under a step by other signals, which stays; it has a review of its own if it wants
+// one. Where that step needs what was cleared, because a rule counts more than it names, it is decided on
+// again at once, and the automatic decision that takes it back is recorded and owed to Deliver.
 //
 // An answer that leaves a step on the account is about what the case showed when it was claimed. Where
 // the step, the person's ruling above it or what carries them is another by now, it is [ErrMoved]; where
@@ -133,7 +135,11 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		if h.cfg.Console && c.Kind != Contested {
 			return w.Put(abuse.Cases, owedKey(debtLeft, c.ID), append(bytes.Clone(mark), weighed.ID[:]...))
 		}
-		return h.left(w, &c, &weighed, now)
+		decided, err := h.left(w, &c, &weighed, now)
+		if decided {
+			debt = debtDeliver
+		}
+		return err
 	})
 	if err != nil {
 		return abuse.Decision{}, err

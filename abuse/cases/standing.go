@@ -82,16 +82,19 @@ func (c *Case) seen(last *abuse.Decision) abuse.Decision {
 	return d
 }
 
-// lost says whether one of some signals that were shown is not in the last decision of now: the
-// person has seen evidence that is withdrawn by now.
+// lost says whether of one of some signals that were shown nothing is in the last decision of now: the
+// person has seen evidence that is withdrawn by now. What a partner withdraws to say it again under
+// another ID is not: it would hold up every answer.
 func (c *Case) lost(last *abuse.Decision, of func(*abuse.Weighed) bool) bool {
 	shown := &c.Current
 	if shown.ID == uuid.Nil {
 		shown = &c.Decision
 	}
 	for i := range shown.Explanation.Signals {
-		s := &shown.Explanation.Signals[i]
-		if of(s) && !explains(last, &Carrier{From: s.From, Signal: s.Signal.ID}) {
+		s := shown.Explanation.Signals[i : i+1]
+		same := findings(nil, s)
+		still := func(o abuse.Weighed) bool { return covered(same, &o.Sighting) }
+		if of(&s[0]) && !slices.ContainsFunc(last.Explanation.Signals, still) {
 			return true
 		}
 	}
@@ -248,49 +251,93 @@ func onlySeen(w abuse.Writer, d *abuse.Decision) error {
 // left sees to what a closed case has left: what has come in since it was claimed is decided on
 // without what was shown, and the step in force has a review if it wants one, for its own was not
 // opened while the case was open. Weighed is the last decision before the answer; zero: nothing is to
-// be decided on.
-func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now time.Time) error {
+// be decided on. It says whether a decision was recorded, which is then owed to Deliver.
+func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now time.Time) (decided bool, err error) {
 	if c.Kind == Contested || c.Result != uuid.Nil && c.Outcome == Upheld {
-		return nil
+		return false, nil
 	}
 	if c.Result != uuid.Nil {
 		all := func(*abuse.Weighed) bool { return true }
 		if len(c.unseen(weighed, all)) == 0 {
-			return nil
+			return false, nil
 		}
-		return h.anew(w, weighed, now)
+		return h.anew(w, c, weighed, now)
+	}
+	if c.Outcome != Upheld && weighed.ID != uuid.Nil {
+		needed, err := h.needed(w, weighed, now)
+		if err != nil {
+			return false, err
+		}
+		if needed {
+			if decided, err = h.anew(w, c, weighed, now); err != nil {
+				return false, err
+			}
+		}
 	}
 	step, under, err := h.cfg.Desk.InForce(w, c.Decision.Account, now)
 	if err != nil || !under {
-		return err
+		return decided, err
 	}
 	d, err := findDecision(w, c.Decision.Account, step.Decision)
 	if errors.Is(err, ErrNoDecision) {
-		return nil // who settles has not recorded it
+		return decided, nil // who settles has not recorded it
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return h.consider(w, &d, now)
+	return decided, h.consider(w, &d, now)
 }
 
-// anew decides again on the evidence of a decision, after a person's answer.
-func (h *Hearings) anew(w abuse.Writer, weighed *abuse.Decision, now time.Time) error {
+// needed says whether the automatic step needs what was cleared by the answer that left it: a rule may
+// count signals, partners or origins that carry nothing. The same step by the same carriers is not
+// decided on again.
+func (h *Hearings) needed(r abuse.Reader, weighed *abuse.Decision, now time.Time) (bool, error) {
+	is, err := loadHeld(r, weighed.Account)
+	if err != nil || is.Step.over(now) {
+		return false, err
+	}
+	all := evidenceOf(weighed)
+	e, err := h.withoutCleared(r, all, now)
+	if err != nil || len(e.Sightings) == len(all.Sightings) {
+		return false, err
+	}
+	if is.Ruling.stands(now) {
+		e = without(e, is.Ruling.saw)
+	}
+	d := h.cfg.Desk.cfg.Decide(e, now)
+	sooner := !d.Until.IsZero() && (is.Step.Until.IsZero() || d.Until.Before(is.Step.Until))
+	return !acts(d.Mode) || d.Action < is.Step.Action || d.Action == is.Step.Action && sooner, nil
+}
+
+// evidenceOf is the evidence that a decision has weighed.
+func evidenceOf(d *abuse.Decision) abuse.Evidence {
+	x := &d.Explanation
+	e := abuse.Evidence{Account: d.Account, Holdings: x.Holdings, Unreadable: x.Unreadable, Own: x.Own}
+	for i := range x.Signals {
+		e.Sightings = append(e.Sightings, x.Signals[i].Sighting)
+	}
+	return e
+}
+
+// anew decides again on the evidence of a decision, after a person's answer. It says whether that is
+// recorded; if so it is owed to Deliver.
+func (h *Hearings) anew(w abuse.Writer, c *Case, weighed *abuse.Decision, now time.Time) (bool, error) {
 	last, err := lastDecision(w, weighed.Account)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !now.After(last.At) {
 		now = last.At.Add(1)
 	}
-	x := &weighed.Explanation
-	e := abuse.Evidence{Account: weighed.Account, Holdings: x.Holdings, Unreadable: x.Unreadable, Own: x.Own}
-	for i := range x.Signals {
-		e.Sightings = append(e.Sightings, x.Signals[i].Sighting)
+	d, err := h.Around(h.cfg.Desk.Settle)(w, evidenceOf(weighed), now, true)
+	if err != nil {
+		return false, err
 	}
-	d, err := h.Around(h.cfg.Desk.Settle)(w, e, now, true)
-	if err != nil || d.Action <= abuse.None || !acts(d.Mode) {
-		return err // nothing comes of it: the person's word is the last
+	if d.Undoes == uuid.Nil && (d.Action <= abuse.None || !acts(d.Mode)) {
+		return false, nil // nothing comes of it: the person's word is the last
 	}
-	return Record(w, d)
+	if err := Record(w, d); err != nil {
+		return false, err
+	}
+	return true, w.Put(abuse.Cases, owedKey(debtDeliver, c.ID), mark)
 }

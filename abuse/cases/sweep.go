@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
@@ -38,49 +40,65 @@ func endedAccount(key []byte) (string, error) {
 		return "", damaged("in_force")
 	}
 	account, rest, ok := cut(key[9:])
-	if !ok || len(rest) > 0 {
+	if !ok || len(rest) > 0 || account == "" || len(account) > maxAccount {
 		return "", damaged("in_force")
 	}
 	return account, nil
+}
+
+// endedOf gives what has run out of the account that an end belongs to.
+func endedOf(r abuse.Reader, key []byte, now time.Time) ([]Ended, error) {
+	account, err := endedAccount(key)
+	if err != nil {
+		return nil, err
+	}
+	h, err := loadHeld(r, account)
+	if err != nil {
+		return nil, err
+	}
+	return h.ended(account, now), nil
 }
 
 // Sweep tells which steps have run out, and forgets them: f is called for each before it is
 // forgotten, so that it hears of each at least once, and twice if the process or the store fails in
 // between. Of an account where an automatic step and a person's above it have both run out it hears
 // of both, the automatic one first. A step whose place a later decision has taken is not told any
-// more: the decision says what the account is under. Sweep works in slices, each a transaction of its own, until nothing is left or f gives an
-// error. A step that has run out is over also where Sweep was not called; no undo is issued and no
+// more: the decision says what the account is under. Sweep works in slices, each a transaction of its
+// own, until nothing is left or f gives an error. A row that is damaged keeps no other from being told
+// of; it stays, and is in the error. A step that has run out is over also where Sweep was not called; no undo is issued and no
 // receipt counted for what has reached its own end.
 func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) error {
 	store, err := d.store()
 	if err != nil {
 		return err
 	}
-	for {
+	var damage []error
+	for from := []byte{endRow}; ; {
 		now := d.now()
 		to := binary.BigEndian.AppendUint64([]byte{endRow}, uint64(max(now.Unix(), 0))) // its second is over
-		var rows []abuse.Row
-		var ended [][]Ended // of each row
+		var rows, whole []abuse.Row
+		var ended [][]Ended // of each row that is whole
+		var odd []error
 		err := store.View(ctx, func(r abuse.Reader) (err error) {
-			if rows, err = r.Scan(abuse.InForce, []byte{endRow}, to, sweepSlice); err != nil {
+			whole, ended, odd = nil, nil, nil
+			if rows, err = r.Scan(abuse.InForce, from, to, sweepSlice); err != nil {
 				return err
 			}
-			ended = make([][]Ended, len(rows))
-			for i, row := range rows {
-				account, err := endedAccount(row.Key)
-				if err != nil {
+			for _, row := range rows {
+				all, err := endedOf(r, row.Key, now)
+				switch {
+				case errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion):
+					odd = append(odd, err)
+				case err != nil:
 					return err
+				default:
+					whole, ended = append(whole, row), append(ended, all)
 				}
-				h, err := loadHeld(r, account)
-				if err != nil {
-					return err
-				}
-				ended[i] = h.ended(account, now)
 			}
 			return nil
 		})
-		if err != nil || len(rows) == 0 {
-			return err
+		if damage = append(damage, odd...); err != nil || len(rows) == 0 {
+			return errors.Join(append(damage, err)...)
 		}
 		told := 0
 		var refused error
@@ -96,7 +114,7 @@ func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) 
 			told++
 		}
 		err = store.Update(ctx, func(w abuse.Writer) error {
-			for _, row := range rows[:told] {
+			for _, row := range whole[:told] {
 				account, err := endedAccount(row.Key)
 				if err != nil {
 					return err
@@ -126,10 +144,11 @@ func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) 
 			return nil
 		})
 		if refused != nil {
-			return refused
+			err = refused
 		}
 		if err != nil {
-			return err
+			return errors.Join(append(damage, err)...)
 		}
+		from = append(slices.Clone(rows[len(rows)-1].Key), 0)
 	}
 }

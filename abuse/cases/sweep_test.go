@@ -82,3 +82,46 @@ func TestSweepOddKeys(t *testing.T) {
 		require.ErrorIs(t, err, abuse.ErrStoreDamaged, "%d bytes", n)
 	}
 }
+
+// Rows that are damaged keep no other from being told of, be they more than one slice; they stay, and
+// are in the error, also beside one that f gives.
+func TestSweepPastDamage(t *testing.T) {
+	inStores(t, func(t *testing.T, store abuse.Store) {
+		b := newBench(t, func(c *cases.Config) { c.Store = store })
+		for n, account := range []string{"anna", "bert", "carl"} {
+			b.settle(evidence(account, strong(n+1, "messenger.example")))
+		}
+		const odd = 250
+		require.NoError(t, b.store.Update(ctx, func(w abuse.Writer) error {
+			for n := range odd {
+				if err := w.Put(abuse.InForce, []byte{'e', 0, byte(n)}, []byte{1}); err != nil {
+					return err
+				}
+			}
+			return w.Put(abuse.InForce, append([]byte{'a', 0, 4}, "bert"...), []byte("{"))
+		}))
+		b.now = b.now.AddDate(0, 0, 30)
+		refuse := errors.New("down")
+		var heard []string
+		hear := func(_ context.Context, e cases.Ended) error {
+			if len(heard) == 1 && refuse != nil {
+				return refuse
+			}
+			heard = append(heard, e.Step.Account)
+			return nil
+		}
+		err := b.Sweep(ctx, hear)
+		require.ErrorIs(t, err, refuse)
+		require.ErrorIs(t, err, abuse.ErrStoreDamaged)
+		refuse = nil
+		require.ErrorIs(t, b.Sweep(ctx, hear), abuse.ErrStoreDamaged)
+		require.Equal(t, []string{"anna", "carl"}, heard)
+		require.ErrorIs(t, b.Sweep(ctx, hear), abuse.ErrStoreDamaged)
+		require.Equal(t, []string{"anna", "carl"}, heard)
+		require.NoError(t, b.store.View(ctx, func(r abuse.Reader) error {
+			rows, err := r.Scan(abuse.InForce, []byte("e"), []byte("f"), 1000)
+			require.Len(t, rows, odd+1)
+			return err
+		}))
+	})
+}

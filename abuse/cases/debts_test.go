@@ -205,17 +205,8 @@ func TestCarryPastHangingPartner(t *testing.T) {
 func TestCarryFaults(t *testing.T) {
 	for _, kind := range []abusetest.Fault{abusetest.Before, abusetest.After, abusetest.Rerun} {
 		for at := 0; ; at++ {
-			armed, failed, calls := false, false, -1
-			store := abusetest.Faulty(abuse.NewMemory(), func(string, int) abusetest.Fault {
-				if !armed {
-					return abusetest.None
-				}
-				if calls++; calls == at {
-					failed = true
-					return kind
-				}
-				return abusetest.None
-			})
+			armed, failed := false, false
+			store := faultyAt(kind, at, &armed, &failed)
 			got := map[string]int{}
 			b := newCourtOn(t, store, self, cases.Limits{}, func(c *cases.HearingsConfig) {
 				c.Carry = func(_ context.Context, ref cases.AppealReference) error { got[ref.To]++; return nil }

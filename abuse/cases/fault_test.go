@@ -13,23 +13,28 @@ import (
 	"github.com/hueandcry/hueandcry/abuse/cases"
 )
 
+// faultyAt is a store that fails once, at one of the calls while it is armed, counted from 0.
+func faultyAt(kind abusetest.Fault, at int, armed, failed *bool) abuse.Store {
+	calls := -1
+	return abusetest.Faulty(abuse.NewMemory(), func(string, int) abusetest.Fault {
+		if !*armed {
+			return abusetest.None
+		}
+		if calls++; calls == at {
+			*failed = true
+			return kind
+		}
+		return abusetest.None
+	})
+}
+
 // Wherever the store fails while steps end and alarms are handed on, each is heard of at least
 // once, and at the end nothing is left. So it is with more steps than one slice holds.
 func TestNothingIsLostByFaults(t *testing.T) {
 	for _, kind := range []abusetest.Fault{abusetest.Before, abusetest.After} {
 		for at := 0; ; at++ {
 			armed, failed := false, false
-			calls := -1
-			store := abusetest.Faulty(abuse.NewMemory(), func(string, int) abusetest.Fault {
-				if !armed {
-					return abusetest.None
-				}
-				if calls++; calls == at {
-					failed = true
-					return kind
-				}
-				return abusetest.None
-			})
+			store := faultyAt(kind, at, &armed, &failed)
 			b := newBench(t, func(c *cases.Config) { c.Store, c.Limits.PartnerDay = store, 150 })
 			want := map[string]bool{}
 			for i := range 250 {

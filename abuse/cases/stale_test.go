@@ -235,17 +235,8 @@ func TestClearedAsBefore(t *testing.T) {
 func TestConsoleLeaves(t *testing.T) {
 	for _, kind := range []abusetest.Fault{abusetest.Before, abusetest.After, abusetest.Rerun} {
 		for at := 0; ; at++ {
-			armed, failed, calls := false, false, -1
-			store := abusetest.Faulty(abuse.NewMemory(), func(string, int) abusetest.Fault {
-				if !armed {
-					return abusetest.None
-				}
-				if calls++; calls == at {
-					failed = true
-					return kind
-				}
-				return abusetest.None
-			})
+			armed, failed := false, false
+			store := faultyAt(kind, at, &armed, &failed)
 			service := newCourtOn(t, store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.ReviewFrom = abuse.Label })
 			console := newCourtOn(t, store, self, cases.Limits{}, func(c *cases.HearingsConfig) {
 				c.Console, c.ReviewFrom, c.Clock = true, abuse.Disable, service.clock.now

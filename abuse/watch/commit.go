@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/hashing"
@@ -59,8 +60,12 @@ func (r *Receiver) enrolAll(ctx context.Context, all []*subject, everywhere bool
 		case !errors.Is(err, errBehind):
 			return err
 		}
-		if ctx.Err() != nil {
+		// At first another process was faster; if it is still so something is wrong, such as a cursor
+		// that was set back, and the store is not to be asked without a pause.
+		select {
+		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-time.After(time.Duration(max(0, min(attempt-2, 100))) * time.Millisecond):
 		}
 	}
 }

@@ -270,7 +270,7 @@ func (s *shelf) find(ctx context.Context, store abuse.Store, kept linkage.Kept, 
 	return all, next, s.at, unreadable, nil
 }
 
-// said is a record, and which of its identifiers it is about.
+// aboutOne is a record, and which of its identifiers it is about.
 type aboutOne struct {
 	linkage.Record
 	identifier int

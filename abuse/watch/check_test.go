@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -173,7 +173,7 @@ func TestCheckBesideFollow(t *testing.T) {
 
 // Logs, measures and errors name no account, tag, alias or signal.
 func TestLogsSayNothing(t *testing.T) {
-	var log bytes.Buffer
+	var log heard
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -191,6 +191,7 @@ func TestLogsSayNothing(t *testing.T) {
 		return errors.New("cannot take " + e.Account)
 	}
 	w.partner.set(w.tr)
+	w.report(900, 1, ids(t, 0)) // whatever has become of the first one, there is something to hand on
 	w.people.put("p-99", ids(t, 0))
 	_, err := w.rec.Check(t.Context(), "p-99", w.people.all["p-99"])
 	require.NoError(t, err)
@@ -205,9 +206,11 @@ func TestLogsSayNothing(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for log.String() == "" { // those that run may not have had their turn
+		time.Sleep(time.Millisecond)
+	}
 	cancel()
 	all.Wait()
-	require.NotEmpty(t, log.String())
 	for id := range w.signals {
 		require.NotContains(t, log.String(), id.String())
 	}

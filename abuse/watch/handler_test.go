@@ -29,7 +29,10 @@ import (
 // raw asks over TLS with the certificate of a key.
 func raw(t testing.TB, srv *httptest.Server, p *parties, key ed25519.PrivateKey, method, path string, body []byte, change func(*http.Request)) (*http.Response, []byte) {
 	t.Helper()
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: ClientTLS(p.agreement, selfSigned(t, key)), DisableKeepAlives: true}}
+	// Without keep-alive a server that refuses a body unread resets the connection, maybe before it is written.
+	transport := &http.Transport{TLSClientConfig: ClientTLS(p.agreement, selfSigned(t, key))}
+	defer transport.CloseIdleConnections()
+	c := &http.Client{Transport: transport}
 	r, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, bytes.NewReader(body))
 	require.NoError(t, err)
 	if body != nil {

@@ -59,6 +59,7 @@ const (
 	AlarmBatchDamaged    AlarmKind = "batch_damaged"    // a batch does not verify
 	AlarmBatchAhead      AlarmKind = "batch_ahead"      // a batch is dated ahead of the clock, by so many seconds: one side's is wrong
 	AlarmStoreFailing    AlarmKind = "store_failing"    // the store refuses to write
+	AlarmRowDamaged      AlarmKind = "row_damaged"      // rows of the store cannot be read, and an era that has ended has left them there
 	AlarmFeedStalled     AlarmKind = "feed_stalled"     // the feed cannot be followed any further
 	AlarmSignalsOverCap  AlarmKind = "signals_over_cap" // more signals than a day may have; the rest waits
 	AlarmSignalsLeftOut  AlarmKind = "signals_left_out" // signals are not in a new feed: there are too many about their identifiers

@@ -141,35 +141,36 @@ func (d *Decider) Step(ctx context.Context) (handed int, err error) {
 	return before + handed, errors.Join(errExpire, errDecide, errDeliver)
 }
 
-// expire ends the matches whose time is over.
+// expire ends the matches whose time is over. One that cannot be read waits, and keeps no other back.
 func (d *Decider) expire(ctx context.Context) error {
-	for now := d.cfg.Clock().Unix(); ; {
-		n := 0
+	now := d.cfg.Clock().Unix()
+	to := be64(uint64(now) + 1)
+	var failed []error
+	for from := []byte(nil); ; {
+		var next []byte
+		var unread []error
 		err := d.cfg.Store.Update(ctx, func(w abuse.Writer) error {
-			rows, err := w.Scan(abuse.Expiries, nil, binary.BigEndian.AppendUint64(nil, uint64(now)+1), expirySlice)
+			next, unread = nil, nil
+			rows, err := w.Scan(abuse.Expiries, from, to, expirySlice)
 			if err != nil {
 				return err
 			}
-			n = len(rows)
 			l := newLedger(w)
 			for _, row := range rows {
-				account, rest, ok := splitAccount(row.Key[8:])
-				if !ok || len(rest) != 32 {
-					return damaged("expiry")
-				}
-				m, err := l.match(account, uuid.UUID(rest[:16]), uuid.UUID(rest[16:]))
-				if err != nil {
-					return err
-				}
-				m.expire(now)
-				if err := w.Delete(abuse.Expiries, row.Key); err != nil {
+				if err := l.expired(row.Key, now); isolated(err) {
+					unread = append(unread, err)
+				} else if err != nil {
 					return err
 				}
 			}
+			if len(rows) == expirySlice {
+				next = append(bytes.Clone(rows[expirySlice-1].Key), 0)
+			}
 			return l.write()
 		})
-		if err != nil || n < expirySlice {
-			return err
+		failed = append(append(failed, unread...), err)
+		if from = next; err != nil || from == nil {
+			return errors.Join(failed...)
 		}
 	}
 }

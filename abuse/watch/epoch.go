@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/hueandcry/hueandcry/abuse"
 )
 
@@ -238,13 +240,25 @@ func (r *Receiver) drop(ctx context.Context, e era) error {
 			return err
 		}
 	}
-	if err := r.slices(ctx, abuse.Matches, nil, func(w abuse.Writer, l *ledger, row abuse.Row) error {
+	// A row that is damaged must not keep a process from starting, nor what is left of the era in the
+	// store: a match stays for whoever can mend it, and has nothing that opens any more.
+	unread := map[string]bool{}
+	skip := func(f func(abuse.Writer, *ledger, abuse.Row) error) func(abuse.Writer, *ledger, abuse.Row) error {
+		return func(w abuse.Writer, l *ledger, row abuse.Row) error {
+			err := f(w, l, row)
+			if errors.Is(err, abuse.ErrStoreDamaged) {
+				unread[string(row.Key)], err = true, nil
+			}
+			return err
+		}
+	}
+	if err := r.slices(ctx, abuse.Matches, nil, skip(func(_ abuse.Writer, l *ledger, row abuse.Row) error {
 		return l.forget(row, e)
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
 	for slot := range e.slots {
-		if err := r.slices(ctx, abuse.Enrolments, be64(e.number+uint64(slot)), dropEnrolment); err != nil {
+		if err := r.slices(ctx, abuse.Enrolments, be64(e.number+uint64(slot)), skip(dropEnrolment)); err != nil {
 			return err
 		}
 	}
@@ -260,6 +274,9 @@ func (r *Receiver) drop(ctx context.Context, e era) error {
 		if err := r.slices(ctx, d.table, d.prefix, plain(d.table)); err != nil {
 			return err
 		}
+	}
+	if len(unread) > 0 {
+		r.tel.alarm(ctx, AlarmRowDamaged, r.cfg.Clock(), int64(len(unread)))
 	}
 	return r.cfg.Store.Update(ctx, func(w abuse.Writer) error { return w.Delete(abuse.Generations, e.row().Key) })
 }
@@ -301,11 +318,15 @@ func (r *Receiver) slices(ctx context.Context, t abuse.Table, prefix []byte, f f
 // forget takes out of a match what it has of an era. What nothing more can be heard of, and of which
 // nothing is to be told, goes altogether.
 func (l *ledger) forget(row abuse.Row, e era) error {
-	m, err := parseMatch(row.Key, row.Value)
-	if err != nil || m.link != e.link {
-		return err
+	account, rest, ok := splitAccount(row.Key)
+	if !ok || len(rest) != 32 {
+		return damaged("match")
 	}
-	known, err := l.match(m.account, m.link, m.signal)
+	link, signal := uuid.UUID(rest[:16]), uuid.UUID(rest[16:])
+	if link != e.link {
+		return nil
+	}
+	known, err := l.match(account, link, signal)
 	if err != nil {
 		return err
 	}
@@ -319,7 +340,7 @@ func (l *ledger) forget(row abuse.Row, e era) error {
 	if known.until == 0 {
 		return nil
 	}
-	return l.w.Delete(abuse.Expiries, expiryKey(known.until, m.account, m.link, m.signal))
+	return l.w.Delete(abuse.Expiries, expiryKey(known.until, account, link, signal))
 }
 
 func (m *match) forget(e era) {
@@ -337,11 +358,14 @@ func (m *match) forget(e era) {
 	m.grounds, m.names = grounds, names
 }
 
-// dropEnrolment drops a page of a tag, and the holdings of those on it.
+// dropEnrolment drops a page of a tag, and the holdings of those on it. Of one that cannot be read these stay.
 func dropEnrolment(w abuse.Writer, _ *ledger, row abuse.Row) error {
 	_, items, err := parsePage(row.Value)
-	if err != nil {
+	if errors.Is(err, abuse.ErrStoreVersion) {
 		return err
+	}
+	if derr := w.Delete(abuse.Enrolments, row.Key); derr != nil || err != nil {
+		return errors.Join(derr, err)
 	}
 	if len(row.Key) != 8+16+4 {
 		return damaged("enrolment")
@@ -357,5 +381,5 @@ func dropEnrolment(w abuse.Writer, _ *ledger, row abuse.Row) error {
 			return err
 		}
 	}
-	return w.Delete(abuse.Enrolments, row.Key)
+	return nil
 }

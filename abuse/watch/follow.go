@@ -150,6 +150,9 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 			r.tel.alarm(ctx, AlarmPartnerOverCap, r.cfg.Clock(), int64(b.Len()))
 			return &RemoteLimitError{Records: b.Len()}
 		case err != nil:
+			if isolated(err) { // no try helps: somebody must look at the store
+				r.tel.alarm(ctx, AlarmFeedStalled, r.cfg.Clock(), int64(head.Number))
+			}
 			return err
 		}
 		r.tel.batches.Add(ctx, 1, r.tel.set)

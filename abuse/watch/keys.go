@@ -2,8 +2,6 @@ package watch
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -34,10 +32,11 @@ import (
 // total is the number of the last session record.
 const rowVersion = 1
 
-var errRow = errors.New("watch: a row is damaged")
-
-// errNewer says that a row was written by a newer version: [abuse.ErrStoreVersion] finds it.
-var errNewer = fmt.Errorf("watch: a row of a newer version: %w", abuse.ErrStoreVersion)
+// errRow says that a row is damaged, errNewer that a newer version has written it.
+var (
+	errRow   = damaged("row")
+	errNewer = error(&abuse.StoreError{Op: "row", Kind: abuse.ErrStoreVersion})
+)
 
 func joined(parts ...[]byte) []byte {
 	n := 0

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -51,14 +52,11 @@ func (l *ledger) load(keys []key) error {
 		return err
 	}
 	for i, v := range values {
-		if v == nil {
-			continue
-		}
-		if err := l.take(asked[i], v); err != nil {
-			return err
+		if v != nil {
+			err = errors.Join(err, l.take(asked[i], v))
 		}
 	}
-	return nil
+	return err
 }
 
 // account reads all matches of an account.
@@ -79,13 +77,17 @@ func (l *ledger) account(account string) ([]*match, error) {
 	return all, err
 }
 
-func (l *ledger) take(key, value []byte) (err error) {
+// take reads a row. One that cannot be read is not written, and is an error for whoever asks again too.
+func (l *ledger) take(key, value []byte) error {
 	e := l.entries[string(key)]
-	e.match, err = parseMatch(key, value)
-	if err == nil {
-		e.before, e.until = value, e.match.until
+	m, err := parseMatch(key, value)
+	if err != nil {
+		e.match = new(match)
+		delete(l.entries, string(key))
+		return err
 	}
-	return err
+	e.match, e.before, e.until = m, value, m.until
+	return nil
 }
 
 // match gives one that was loaded, or an empty one.
@@ -120,6 +122,20 @@ func (l *ledger) write() error {
 		e.before, e.until = row.Value, e.match.until
 	}
 	return nil
+}
+
+// expired ends the match that a row of Expiries is about, and takes the row away.
+func (l *ledger) expired(row []byte, now int64) error {
+	account, rest, ok := splitAccount(row[min(8, len(row)):])
+	if !ok || len(rest) != 32 {
+		return damaged("expiry")
+	}
+	m, err := l.match(account, uuid.UUID(rest[:16]), uuid.UUID(rest[16:]))
+	if err != nil {
+		return err
+	}
+	m.expire(now)
+	return l.w.Delete(abuse.Expiries, row)
 }
 
 // expire keeps the row that says when the match runs out.

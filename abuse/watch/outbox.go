@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hueandcry/hueandcry/abuse"
+	"github.com/hueandcry/hueandcry/linkage"
 )
 
 const (
@@ -91,7 +92,7 @@ func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err er
 // isolated says whether an error may be about one account's rows alone, as where a later version has
 // written them: others need not wait.
 func isolated(err error) bool {
-	return errors.Is(err, errRow) || errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion)
+	return errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion)
 }
 
 // handed puts down that changes were taken, and gives how many. Where a later decision was recorded
@@ -293,16 +294,36 @@ func (d *Decider) Decisions(ctx context.Context, account string, limit int) (all
 // callback's may name an account.
 func plain(err error) string {
 	var store *abuse.StoreError
+	var remote *RemoteError
 	var problem Problem
+	var over *RemoteLimitError
+	var session *linkage.Error
 	switch {
 	case errors.As(err, &store):
 		return store.Error()
+	case errors.As(err, &remote):
+		return remote.Error()
 	case errors.As(err, &problem):
 		return problem.Error()
-	case errors.Is(err, ErrPartnerDown):
-		return ErrPartnerDown.Error()
+	case errors.As(err, &over):
+		return over.Error()
+	}
+	for _, known := range own {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	switch {
+	case errors.As(err, &session):
+		return session.Code.Error() // what is beside it may be of a callback
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "context ended"
 	}
 	return "callback failed"
+}
+
+// own are the errors of this package that name nobody.
+var own = []error{
+	ErrPartnerDown, ErrNotOpen, ErrClockAhead, ErrBatchAhead, ErrOtherKey, ErrVault, ErrVaultVersion, errBatch, errDisputed,
+	errPace, errShare, errHeld, errDropped, errCursor, errBehind, errOutrun, errFeedsMoved, errNoFeed,
 }

@@ -50,10 +50,18 @@ func (c *recheck) value() []byte {
 	return f
 }
 
+// parseRecheck reads a row. One that is damaged still says by its key who is owed a check: it counts as
+// owed from the beginning, and goes when that is made. One of a newer version is an error.
 func parseRecheck(value []byte) (c recheck, err error) {
 	p := newRow(value)
 	c.attempts, c.notBefore, c.stamp, c.since, c.gone = p.u32(), timeOf(p.u64()), p.u64(), timeOf(p.u64()), timeOf(p.u64())
-	return c, p.end()
+	if err = p.end(); err != nil {
+		c = recheck{}
+	}
+	if errors.Is(err, abuse.ErrStoreDamaged) {
+		err = nil
+	}
+	return c, err
 }
 
 // owe stores that an account is to be checked, from a time on. Whether it was found gone before
@@ -144,11 +152,12 @@ func (r *Receiver) due(ctx context.Context, rows []abuse.Row) (run []*subject, f
 	for _, row := range rows {
 		account, _, ok := splitAccount(row.Key[16:])
 		c, err := parseRecheck(row.Value)
-		if !ok || err != nil && !errors.Is(err, abuse.ErrStoreVersion) {
+		if !ok {
 			err = damaged("recheck")
 		}
 		if err != nil {
-			return run, append(failed, err)
+			failed = append(failed, err)
+			continue
 		}
 		if c.notBefore.After(now) {
 			continue
@@ -188,7 +197,8 @@ func (r *Receiver) foundGone(ctx context.Context, account string, row abuse.Row,
 	return r.postpone(ctx, row, c)
 }
 
-// recheckRun enrols a run of accounts, and one by one if that fails for a reason that lies in one.
+// recheckRun enrols a run of accounts, and one by one if that fails for a reason that lies in one: that
+// one is put off, or the partner would be asked about it all day.
 func (r *Receiver) recheckRun(ctx context.Context, run []*subject, refused *int) (n int, err error) {
 	if len(run) == 0 {
 		return 0, nil
@@ -198,15 +208,18 @@ func (r *Receiver) recheckRun(ctx context.Context, run []*subject, refused *int)
 	if exhausted(err) {
 		return r.recheckSome(ctx, run, refused, err)
 	}
-	if err == nil || len(run) == 1 || down(err) || errors.As(err, &store) || ctx.Err() != nil {
-		if err == nil {
-			for _, s := range run {
-				if !s.outdated {
-					n++
-				}
+	switch {
+	case err == nil:
+		for _, s := range run {
+			if !s.outdated {
+				n++
 			}
 		}
-		return n, err
+		return n, nil
+	case down(err) || errors.As(err, &store) && !isolated(err) || ctx.Err() != nil:
+		return 0, err
+	case len(run) == 1:
+		return 0, errors.Join(err, r.putOff(ctx, run[0]))
 	}
 	var failed []error
 	for i := range run {
@@ -227,11 +240,7 @@ func (r *Receiver) recheckSome(ctx context.Context, run []*subject, refused *int
 	}
 	if len(run) == 1 {
 		*refused++
-		c, err := parseRecheck(run[0].stamp)
-		if err == nil {
-			err = r.postpone(ctx, abuse.Row{Key: recheckKey(r.link, run[0].account), Value: run[0].stamp}, c)
-		}
-		return 0, errors.Join(why, err)
+		return 0, errors.Join(why, r.putOff(ctx, run[0]))
 	}
 	half := len(run) / 2
 	n, err = r.recheckRun(ctx, run[:half], refused)
@@ -262,6 +271,15 @@ func (r *Receiver) share(ctx context.Context, n int) error {
 		err = errShare
 	}
 	return err
+}
+
+// putOff postpones the check that a subject is made up for.
+func (r *Receiver) putOff(ctx context.Context, s *subject) error {
+	c, err := parseRecheck(s.stamp)
+	if err != nil {
+		return err
+	}
+	return r.postpone(ctx, abuse.Row{Key: recheckKey(r.link, s.account), Value: s.stamp}, c)
 }
 
 // postpone puts a check off, the longer the more often it has failed.

@@ -3,19 +3,31 @@ package watch
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// errDisputed says that a session record is not signed, because it is not what happened.
-var errDisputed = errors.New("watch: a session record says other than what was counted here")
+var (
+	// errDisputed says that a session record is not signed, because it is not what happened.
+	errDisputed = errors.New("watch: a session record says other than what was counted here")
+	// errPace says that there are more session records than anybody needs.
+	errPace = errors.New("watch: more session records than one a minute")
+)
+
+const (
+	cosignMost   = 10   // answers in one call
+	recordsAhead = 1000 // records beyond one a minute since the agreement began
+)
 
 // Cosign fetches the partner's session records, keeps and signs those that agree with what was
 // counted here, and hands them back. One that says that more was asked than was asked is not signed:
-// then there is an alarm, and an error. A record that is handed back twice is no harm.
+// then there is an alarm, and an error. So it is with records beyond one a minute since the agreement
+// began and a thousand, or the partner could fill the store here. One call signs a thousand at most.
+// A record that is handed back twice is no harm.
 func (r *Receiver) Cosign(ctx context.Context) error {
-	for {
+	for range cosignMost {
 		last, err := r.lastRecord(ctx)
 		if err != nil {
 			return err
@@ -35,6 +47,7 @@ func (r *Receiver) Cosign(ctx context.Context) error {
 			last = &records[i]
 		}
 	}
+	return nil
 }
 
 func (r *Receiver) cosign(ctx context.Context, last, next *linkage.SessionRecord) error {
@@ -52,6 +65,10 @@ func (r *Receiver) cosign(ctx context.Context, last, next *linkage.SessionRecord
 	}
 	if err == nil && next.Evaluated > uint64(count.total) {
 		err = errDisputed
+	}
+	minutes := max(0, r.cfg.Clock().Sub(r.cfg.Agreement.ValidFrom)/time.Minute)
+	if err == nil && next.Sequence > recordsAhead+uint64(minutes) {
+		err = errPace
 	}
 	if err != nil {
 		r.tel.alarm(ctx, AlarmRecordDisputed, r.cfg.Clock(), int64(next.Sequence))

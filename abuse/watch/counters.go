@@ -64,7 +64,8 @@ func (t *Transmitter) closeHourly(ctx context.Context) error {
 }
 
 // CloseRecord closes a session record now, if anything was counted since the last one; [Transmitter.Run]
-// does it every hour and day. The receiver fetches and countersigns it.
+// does it every hour and day. The receiver fetches and countersigns it, but no more than one a minute on
+// the whole, and a thousand.
 func (t *Transmitter) CloseRecord(ctx context.Context) error {
 	if err := t.budget.flush(ctx, func(abuse.Writer) error { return nil }); err != nil {
 		return err

@@ -31,7 +31,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 			_, err := r.Recheck(ctx)
 			return err
 		},
-		r.housekeep,
+		seldom(r.housekeep), seldom(r.Cosign), // the partner can make the latter wait, and not the former
 	} {
 		all.Go(func() { r.repeat(ctx, step) })
 	}
@@ -55,16 +55,24 @@ func (r *Receiver) repeat(ctx context.Context, step func(context.Context) error)
 	}
 }
 
-// housekeep does what there is to do seldom.
+// seldom does a step and then waits for half a minute.
+func seldom(step func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := step(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(30 * time.Second):
+		}
+		return err
+	}
+}
+
+// housekeep drops what others have left, and says when a base is due.
 func (r *Receiver) housekeep(ctx context.Context) error {
-	err := errors.Join(r.finish(ctx), r.Cosign(ctx))
+	err := r.finish(ctx)
 	s, serr := r.Status(ctx)
 	if serr == nil && s.Due {
 		r.tel.alarm(ctx, AlarmEpochDue, r.cfg.Clock(), int64(s.DueEpoch))
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(30 * time.Second):
 	}
 	return errors.Join(err, serr)
 }

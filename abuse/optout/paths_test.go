@@ -55,6 +55,7 @@ var paths = map[string]string{
 	"watch.Receiver.Cosign":     "counts", "watch.Receiver.Status": "counts",
 	"watch.NewDecider": "decides on what is enrolled", "watch.Decider.Step": "decides on what is enrolled",
 	"watch.Decider.Reconsider": "decides on what is enrolled", "watch.Decider.Run": "Step", "watch.Decider.Decisions": "reads",
+	"watch.Decider.Matched": "reads",
 	"watch.Transmitter.Run": "Cut and CloseRecord", "watch.Transmitter.Close": "gives back",
 	"watch.Transmitter.CloseRecord": "counts", "watch.Transmitter.Records": "counts",
 	"watch.Transmitter.Retract":   "takes back",

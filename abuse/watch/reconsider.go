@@ -26,7 +26,8 @@ const reconsiderRun = 500 // accounts that are marked in one Update
 // as long as the signals, the holdings, the own reports and the rules are as they were: a step for
 // seven days is not drawn out by asking every day. One that has ended begins again.
 //
-// An account without a match costs one look, and nothing is kept of it. An error is that of a
+// An account without a match costs one look, and nothing is kept of it: where all are meant, as after new
+// rules, hand over those that [Decider.Matched] gives. An error is that of a
 // reference without 1 to [MaxAccount] bytes, and then none is marked, or the store's, and then some may be.
 func (d *Decider) Reconsider(ctx context.Context, accounts ...string) error {
 	for _, account := range accounts {
@@ -73,6 +74,61 @@ func (d *Decider) Reconsider(ctx context.Context, accounts ...string) error {
 	}
 	return nil
 }
+
+// Matched gives accounts that have matches, of whatever partner, also such as were withdrawn or have run
+// out but may be heard of again: a page of at most limit, in an order of its own, and those alone that
+// come after an account in it, which need not have a match any more; "" is before all. After the last there
+// are none, nor with a limit below 1. So they are walked over, from wherever an earlier process has come to:
+//
+//	for last := ""; ; {
+//		page, err := d.Matched(ctx, last, 500)
+//		if err == nil {
+//			err = d.Reconsider(ctx, page...)
+//		}
+//		if err != nil || len(page) == 0 {
+//			return err
+//		}
+//		last = page[len(page)-1]
+//	}
+//
+// Who comes to have a match meanwhile may be on no page: he is decided on for that. Errors are the
+// store's, or that of a reference with more than [MaxAccount] bytes.
+func (d *Decider) Matched(ctx context.Context, after string, limit int) (accounts []string, err error) {
+	if len(after) > MaxAccount {
+		return nil, errAccount
+	}
+	err = d.cfg.Store.View(ctx, func(r abuse.Reader) error {
+		accounts = nil
+		from := past(after)
+		for len(accounts) < limit {
+			n := min(limit-len(accounts), matchedSlice)
+			rows, err := r.Scan(abuse.Matches, from, nil, n)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				account, _, ok := splitAccount(row.Key)
+				if !ok {
+					return damaged("match")
+				}
+				if len(accounts) == 0 || accounts[len(accounts)-1] != account {
+					accounts = append(accounts, account)
+				}
+			}
+			if len(rows) < n {
+				return nil
+			}
+			from = past(accounts[len(accounts)-1]) // however many matches it has
+		}
+		return nil
+	})
+	return accounts, err
+}
+
+const matchedSlice = 256 // matches that are read at once
+
+// past is the key after all of an account's.
+func past(account string) []byte { return after(accountKey(account)) }
 
 // reconsider decides on an account anew within an Update, and records that if it comes to something
 // else. Where a match has changed meanwhile, that is decided on first.

@@ -365,3 +365,52 @@ func TestReconsiderFaults(t *testing.T) {
 		}
 	}
 }
+
+// Accounts that have matches are walked over page by page, each once, however many matches one has, and
+// from wherever one has come to.
+func TestMatched(t *testing.T) {
+	store, h := abuse.NewMemory(), &handedOn{}
+	d := testDecider(t, store, &clock{testNow}, h)
+	walk := func(after string, limit int) (all []string) {
+		for {
+			page, err := d.Matched(t.Context(), after, limit)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page), limit)
+			all = append(all, page...)
+			if len(page) < limit {
+				return all
+			}
+			after = page[limit-1]
+		}
+	}
+	require.Empty(t, walk("", 3))
+	var want []string
+	for n := range 40 {
+		account := fmt.Sprint("a-", n*n)
+		want = append(want, account)
+		for signal := range 1 + n%4 {
+			hear(t, store, account, testSignal(signal, 1), 0)
+		}
+	}
+	for n := range 2 * matchedSlice {
+		hear(t, store, "a-9", testSignal(n, 1), 0)
+	}
+	for _, limit := range []int{1, 2, 7, 40, 41, 1000} {
+		require.ElementsMatch(t, want, walk("", limit), limit)
+	}
+	all := walk("", 1000)
+	require.Equal(t, all[6:], walk(all[5], 1000))
+	require.Equal(t, []string{"a-0", "a-1", "a-4", "a-9", "a-16"}, all[:5])
+	require.Equal(t, all[2:], walk("a-2", 5), "one that has none")
+	for _, limit := range []int{0, -1} {
+		page, err := d.Matched(t.Context(), "", limit)
+		require.NoError(t, err)
+		require.Empty(t, page)
+	}
+	_, err := d.Matched(t.Context(), strings.Repeat("a", MaxAccount+1), 1)
+	require.Error(t, err)
+	_, err = d.Step(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Reconsider(t.Context(), all...))
+	require.Len(t, undecidedRows(t, store), len(all))
+}

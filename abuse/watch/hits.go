@@ -27,20 +27,32 @@ type hit struct {
 // signals about one identifier. Whether the tag was hit before is told by the next one, which is
 // enrolled then and not before. Beyond the last signal that the agreement allows one tag more is
 // enrolled, as a mark, under which nothing is heard.
-func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag, out *stretchResult) error {
+//
+// So many hits are in memory at once and no more: a device that ten thousand accounts share may have as
+// many signals in one batch as the agreement allows, and each is about all of them.
+func (t *intake) match(w abuse.Writer, c *cursor, all []candidateTag, out *stretchResult) error {
 	if len(all) == 0 {
 		return nil
 	}
 	hits, err := t.lookUp(w, all, out)
-	if err != nil {
-		return err
+	for err == nil && len(hits) > 0 {
+		n := min(len(hits), t.r.atOnce)
+		var next []hit
+		if next, err = t.take(w, c, hits[:n], out); err == nil {
+			hits = append(next, hits[n:]...)
+		}
 	}
+	return err
+}
+
+const hitsAtOnce = 10_000
+
+// take takes hits in, and gives those of the tags that are enrolled for them, where the batch has these.
+func (t *intake) take(w abuse.Writer, c *cursor, hits []hit, out *stretchResult) (further []hit, err error) {
 	var heard []heardHit
 	var next []enrolledNext
 	seen := make(map[hitTag][]uint32, len(hits)) // records, by what they hit
-	for len(hits) > 0 {
-		h := hits[0]
-		hits = hits[1:]
+	for _, h := range hits {
 		what := hitTag{h.slot, h.tag, h.account}
 		by := seen[what]
 		if slices.Contains(by, h.record) {
@@ -69,23 +81,25 @@ func (t *intake) match(w abuse.Writer, l *ledger, c *cursor, all []candidateTag,
 		h.nth++
 		h.tag = keeper.Nth(kept, int(h.nth)).Tag
 		next = append(next, enrolledNext{int(h.slot), h.tag, h.enrolment, h.token})
-		if s, ok := t.spot(h.tag); ok && s.slot == h.slot {
-			hits = append(hits, hit{candidateTag{s, h.tag}, h.enrolment, h.token})
-		}
 	}
 	added, err := t.c.enrol(w, c, next, &out.fresh)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	firsts := make([]bool, len(next))
 	for _, i := range added {
 		firsts[i] = true
+		// One that was enrolled before was looked for then, or is among the candidates of its stretch.
+		e := &next[i]
+		if s, ok := t.spot(e.tag); ok && int(s.slot) == e.slot {
+			further = append(further, hit{candidateTag{s, e.tag}, e.enrolment, e.token})
+		}
 	}
 	for i := range heard {
 		h := &heard[i]
 		h.first = h.next >= 0 && firsts[h.next]
 	}
-	return t.hear(w, l, heard, out)
+	return further, t.hear(w, heard, out)
 }
 
 // hitTag is a tag of an account that was hit.
@@ -115,6 +129,13 @@ func (t *intake) lookUp(w abuse.Writer, all []candidateTag, out *stretchResult) 
 	found, err := lists(w, abuse.Enrolments, keys)
 	if err != nil {
 		return nil, err
+	}
+	wide := 0
+	for i := range found {
+		wide += len(found[i])
+	}
+	if wide > t.r.atOnce && all[len(all)-1].record > all[0].record {
+		return nil, errWide
 	}
 	if err := t.holders(w, tags, found); err != nil {
 		return nil, err
@@ -265,7 +286,8 @@ func (g *tagHit) known(hits []hit, c candidateTag, items [][]byte) ([]hit, error
 }
 
 // hear takes the words in: the first under their tag, and later ones of the same signals.
-func (t *intake) hear(w abuse.Writer, l *ledger, heard []heardHit, out *stretchResult) error {
+func (t *intake) hear(w abuse.Writer, heard []heardHit, out *stretchResult) error {
+	l := newLedger(w)
 	touched, names := make([]key, len(heard)), make([]naming, len(heard))
 	for i, h := range heard {
 		touched[i], names[i] = key{h.account, t.r.link, h.signal}, naming{h.name, h.account, h.signal, h.first}
@@ -289,7 +311,8 @@ func (t *intake) hear(w abuse.Writer, l *ledger, heard []heardHit, out *stretchR
 		}
 		m.hear(t.r.cfg.Agreement.Transmitter.Name, h.word, by)
 	}
-	return nil
+	out.changed = out.changed || len(heard) > 0
+	return l.write()
 }
 
 // naming says that a signal about an account has a name.

@@ -25,6 +25,7 @@ type intake struct {
 	tags  [][16]byte        // keyed, of the records' identifiers, of each in every slot
 	first []int             // where those of a record begin
 	spots map[[16]byte]spot // where each keyed tag of the batch is; made for the first hit
+	width int               // of the next stretch: less than Receiver.Stretch after what was about very many accounts
 }
 
 // spot is one tag of a batch.
@@ -38,6 +39,8 @@ var (
 	errCursor = errors.New("watch: the cursor has moved")
 	// errOverCap says that the partner sends more than the agreement allows, or takes back more than it said.
 	errOverCap = errors.New("watch: more signals than the agreement allows")
+	// errWide says that what a stretch begins with is about too many accounts for one Update.
+	errWide = errors.New("watch: a stretch that is about very many accounts")
 )
 
 // stretchResult is what one Update came to, kept aside till it is committed.
@@ -56,7 +59,7 @@ type enrolledTag struct {
 
 // takeIn takes in what is left of the batch, which is the one after the cursor's.
 func (r *Receiver) takeIn(ctx context.Context, c *course, b *linkage.Batch) error {
-	t := &intake{r: r, c: c, b: b, head: b.Header()}
+	t := &intake{r: r, c: c, b: b, head: b.Header(), width: r.cfg.Stretch}
 	t.key()
 	at, err := t.begin(ctx)
 	if errors.Is(err, errBehind) {
@@ -66,7 +69,12 @@ func (r *Receiver) takeIn(ctx context.Context, c *course, b *linkage.Batch) erro
 	}
 	for err == nil && at.batch < t.head.Number {
 		from := int(at.record)
-		at, err = t.stretch(ctx, from, min(from+r.cfg.Stretch, b.Len()))
+		next, serr := t.stretch(ctx, from, min(from+t.width, b.Len()))
+		if errors.Is(serr, errWide) {
+			t.width = max(1, t.width/2)
+			continue
+		}
+		at, err, t.width = next, serr, min(2*t.width, r.cfg.Stretch)
 	}
 	return err
 }
@@ -341,14 +349,10 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 		if len(out.fresh) > 0 {
 			all = append(all[:len(all):len(all)], t.late(from, to, out.fresh)...)
 		}
-		l := newLedger(w)
-		if err := t.match(w, l, &c, all, &out); err != nil {
+		if err := t.match(w, &c, all, &out); err != nil {
 			return err
 		}
-		if err := t.retract(w, l, retracted); err != nil {
-			return err
-		}
-		if err := l.write(); err != nil {
+		if err := t.retract(w, retracted, &out); err != nil {
 			return err
 		}
 		for _, row := range kept {
@@ -358,7 +362,7 @@ func (t *intake) stretch(ctx context.Context, from, to int) (position, error) {
 		}
 		before = c.at
 		t.advance(&c, to)
-		out.at, out.changed = c.at, len(l.order) > 0
+		out.at = c.at
 		return w.Put(abuse.Cursors, cursorKey(t.c.number), c.value())
 	})
 	t.r.moving.Unlock()
@@ -412,7 +416,7 @@ func (t *intake) count(ctx context.Context, records []linkage.Record, out *stret
 }
 
 // retract takes in retractions: the accounts that the signal was about are on a list by its alias.
-func (t *intake) retract(w abuse.Writer, l *ledger, records []linkage.Record) error {
+func (t *intake) retract(w abuse.Writer, records []linkage.Record, out *stretchResult) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -435,18 +439,26 @@ func (t *intake) retract(w abuse.Writer, l *ledger, records []linkage.Record) er
 			touched, sequences = append(touched, key{account, t.r.link, uuid.UUID(rest)}), append(sequences, records[i].Sequence())
 		}
 	}
-	if err := l.load(touched); err != nil {
-		return err
-	}
-	for i, k := range touched {
-		m, err := l.match(k.account, k.link, k.signal)
-		if err != nil {
+	for run := range slices.Chunk(touched, t.r.atOnce) {
+		l := newLedger(w)
+		if err := l.load(run); err != nil {
 			return err
 		}
-		if m.state != 0 {
-			m.retract(sequences[i])
+		for _, k := range run {
+			m, err := l.match(k.account, k.link, k.signal)
+			if err != nil {
+				return err
+			}
+			if m.state != 0 {
+				m.retract(sequences[0])
+			}
+			sequences = sequences[1:]
+		}
+		if err := l.write(); err != nil {
+			return err
 		}
 	}
+	out.changed = out.changed || len(touched) > 0
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -76,21 +77,57 @@ func TestSharedIdentifier(t *testing.T) {
 	}
 }
 
-// A signal about a device that very many accounts share is about all of them.
+// widest keeps how many matches an Update has asked for at once.
+type widest struct {
+	abuse.Store
+	most *int
+}
+
+type widestWriter struct {
+	abuse.Writer
+	most *int
+}
+
+func (s widest) Update(ctx context.Context, f func(abuse.Writer) error) error {
+	return s.Store.Update(ctx, func(w abuse.Writer) error { return f(widestWriter{w, s.most}) })
+}
+
+func (w widestWriter) Get(t abuse.Table, keys ...[]byte) ([][]byte, error) {
+	if t == abuse.Matches {
+		*w.most = max(*w.most, len(keys))
+	}
+	return w.Writer.Get(t, keys...)
+}
+
+// A signal about a device that very many accounts share is about all of them; and however many there are
+// about it in one batch, said, revised or withdrawn, there are not more in memory than so many at once.
 func TestSharedIdentifierMatched(t *testing.T) {
-	w := newTown(t, linkage.ProtocolEC)
-	for i := range 300 {
+	const accounts, signals, atOnce = 150, 12, 40
+	most := 0
+	w := newTown(t, linkage.ProtocolEC, func(w *town) { w.mine, w.atOnce = widest{w.mine, &most}, atOnce })
+	for i := range accounts {
 		w.people.put(fmt.Sprint("p-", i), ids(t, 2))
 	}
 	require.NoError(t, w.base(0))
-	w.report(1, 1, ids(t, 2))
-	w.report(2, 1, ids(t, 2))
-	w.settle()
-	w.check()
-	require.Len(t, w.known(), 600)
-	w.report(3, 1, ids(t, 2))
-	w.withdraw(1)
-	w.settle()
-	w.check()
-	require.Len(t, w.known(), 600)
+	for _, turn := range []func(n int){
+		func(n int) { w.report(n, 1, ids(t, 2)) },
+		func(n int) { w.report(n, 2) },
+		func(n int) {
+			if n > 0 {
+				w.withdraw(n)
+			}
+		},
+	} {
+		for n := range signals {
+			turn(n)
+		}
+		most = 0
+		require.NoError(t, w.tr.Cut(t.Context()))
+		require.NoError(t, w.rec.Follow(t.Context()))
+		require.LessOrEqual(t, most, atOnce)
+		require.Positive(t, most)
+		w.settle()
+		w.check()
+	}
+	require.Len(t, w.known(), accounts)
 }

@@ -91,6 +91,7 @@ type town struct {
 	decider *Decider
 	rec     *Receiver
 	stretch int
+	atOnce  int // hits; zero: as many as there are outside of tests
 	down    WhenDown
 	observe Observe // of the receiver and the decider
 
@@ -140,6 +141,9 @@ func (w *town) tryReceiver() (err error) {
 		Agreement: w.agreement, Signer: w.receiver, Store: w.mine, Vault: vault, Partner: w.partner, Decider: w.decider,
 		Accounts: w.people, WhenDown: w.down, Stretch: w.stretch, Clock: w.now, CheckTimeout: time.Minute, Observe: w.observe,
 	})
+	if err == nil && w.atOnce > 0 {
+		w.rec.atOnce = w.atOnce
+	}
 	return err
 }
 
@@ -324,7 +328,7 @@ func TestTownLives(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			r := rand.New(rand.NewPCG(seed, 1))
-			w := newTown(t, protocol, func(w *town) { w.stretch = 1 + r.IntN(9) })
+			w := newTown(t, protocol, func(w *town) { w.stretch, w.atOnce = 1+r.IntN(9), 1+r.IntN(4) })
 			some := func() hashing.Identifier { return ids(t, r.IntN(14)) }
 			for n := range 10 {
 				w.people.put(fmt.Sprint("p-", n), some(), some())

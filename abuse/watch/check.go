@@ -33,7 +33,9 @@ type Answer struct {
 // one question to the partner, without a sign of what the answer is used for, then all else here. The
 // identifiers are all that the account has, in the order of [Accounts]; those that it no longer has
 // are forgotten, and identifiers that were enrolled for it before are not asked for again. What is
-// not of the agreement's kinds is left out, and so is everything where the user has opted out.
+// not of the agreement's kinds is left out, and so is everything where the user has opted out. Of two checks
+// of one account at the same time neither forgets what the other has brought: a check is owed then, which
+// asks [Accounts] what the account has.
 //
 // If the partner is down, does not answer within CheckTimeout or has nothing left of the day's
 // budget, FailOpen stores that a check is owed before it returns a pending answer, and FailClosed
@@ -111,7 +113,9 @@ type subject struct {
 	stamp    []byte               // of the check that is owed and made up for; nil: there is none
 	left     []byte               // the stamp after the Update
 	paid     map[asking]linkage.Kept
-	outdated bool // by a check that was made meanwhile
+	seen     []holding // what the account held before the partner was asked; nil: it was not looked at
+	torn     bool      // another check has brought something else meanwhile
+	outdated bool      // by a check that was made meanwhile
 	decide   bool
 	facts    facts
 	verdict  verdict

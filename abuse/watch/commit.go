@@ -140,6 +140,9 @@ func (r *Receiver) learn(ctx context.Context, all []*subject, targets []*course,
 				if err != nil {
 					return err
 				}
+				if s.seen == nil {
+					s.seen = append([]holding{}, held...)
+				}
 				for i, id := range s.ids {
 					if !c.holds(held, id) {
 						missing = append(missing, &learnt{s: s, at: i, course: c})
@@ -255,7 +258,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 		}
 		l := newLedger(w)
 		for _, s := range all {
-			s.left = nil
+			s.left, s.torn = nil, false
 			if s.outdated, err = outdated(w, r.link, s); err != nil {
 				return err
 			}
@@ -281,7 +284,7 @@ func (r *Receiver) commit(ctx context.Context, all []*subject, active, targets [
 			if s.outdated {
 				continue
 			}
-			if err := settleRecheck(w, r.link, s, owing, r.cfg.Clock()); err != nil {
+			if err := settleRecheck(w, r.link, s, owing || s.torn, r.cfg.Clock()); err != nil {
 				return err
 			}
 			if s.decide {
@@ -372,6 +375,10 @@ func (r *Receiver) tidy(w abuse.Writer, old *oldLog, l *ledger, s *subject, acti
 		if !known || has && place == h.place {
 			continue
 		}
+		if !has && !slices.ContainsFunc(s.seen, h.same) {
+			s.torn = true // who is right the caller knows
+			continue
+		}
 		if matches == nil {
 			if matches, err = l.account(s.account); err != nil {
 				return err
@@ -390,6 +397,11 @@ func (r *Receiver) tidy(w abuse.Writer, old *oldLog, l *ledger, s *subject, acti
 		}
 	}
 	return nil
+}
+
+// same says whether two holdings are of one identifier.
+func (h holding) same(other holding) bool {
+	return h.generation == other.generation && h.token == other.token
 }
 
 // regard takes note that an identifier has gone, or is at another place.

@@ -162,6 +162,34 @@ func TestRecheckYields(t *testing.T) {
 	}
 }
 
+// Of two checks of one account at the same time neither forgets what the other has brought, whichever is
+// the later one: the caller is asked what the account has.
+func TestCheckBesideCheck(t *testing.T) {
+	for _, has := range []int{1, 3} {
+		w := newTown(t, linkage.ProtocolEC)
+		require.NoError(t, w.base(0))
+		w.report(1, 1, ids(t, 1))
+		w.report(2, 1, ids(t, 3))
+		w.settle()
+		w.people.put("a", ids(t, has))
+		e := &eager{local: w.partner}
+		w.rec.cfg.Partner = e
+		e.before = func() {
+			answer, err := w.rec.Check(t.Context(), "a", []hashing.Identifier{ids(t, 3)})
+			require.NoError(t, err)
+			require.Equal(t, 1, answer.Matched)
+		}
+		_, err := w.rec.Check(t.Context(), "a", []hashing.Identifier{ids(t, 1)})
+		require.NoError(t, err)
+		w.at.Add(int64(recheckLater.Seconds()))
+		w.settle()
+		w.check()
+		s, err := w.rec.Status(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, s.Rechecks)
+	}
+}
+
 // A backlog that is more than a day's budget is made up for day by day, without paying twice, whether
 // the receiver knows how much that is or not; and where it does it leaves room for sign-ups.
 func TestRecheckWithinBudget(t *testing.T) {

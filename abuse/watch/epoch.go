@@ -22,8 +22,8 @@ const dropSlice = 500 // rows in one Update
 // turn ends the eras whose place newer ones have taken: those whose epoch is over, or the same as
 // that of the newer one, when the newer one has all that was said and no check is owed that was
 // before it had. Then no signal is lost, and none withdrawn that the newer one has; and sign-ups,
-// which are enrolled under the newer one by then, do not put it off.
-func (r *Receiver) turn(ctx context.Context, active []*course) error {
+// which are enrolled under the newer one by then, do not put it off. What becomes of them then is for drop.
+func (r *Receiver) turn(ctx context.Context, active []*course, drop func(context.Context, era) error) error {
 	now, ok := r.cfg.Agreement.Epoch(r.cfg.Clock())
 	if len(active) < 2 || !ok {
 		return nil
@@ -74,7 +74,7 @@ func (r *Receiver) turn(ctx context.Context, active []*course) error {
 	r.tel.log.InfoContext(ctx, "hueandcry.base", "epoch", newest.epoch, "retired", len(old))
 	var failed []error
 	for _, o := range old {
-		failed = append(failed, r.dropRetired(ctx, o.era))
+		failed = append(failed, drop(ctx, o.era))
 	}
 	r.cfg.Decider.rouse()
 	_, err = r.active(ctx)
@@ -117,14 +117,12 @@ func (r *Receiver) abandon(ctx context.Context, e era) error {
 	return r.drop(ctx, e)
 }
 
-// finish drops what others have left that died or failed, in a process that lives. A base that nobody
+// finish drops what is left of eras that have retired, and what others have left that died or failed, in a
+// process that lives. A base that nobody
 // enrols any more keeps every check owed, and so the keys of old epochs alive. Whether somebody does the
 // locks in the vault's folder say alone: where there are none, and of a base that this folder has no
 // sign of, that is left to [NewReceiver].
 func (r *Receiver) finish(ctx context.Context) error {
-	if !flocks {
-		return nil
-	}
 	var all []era
 	if err := r.cfg.Store.View(ctx, func(rd abuse.Reader) (err error) {
 		all, err = eras(rd, r.link)
@@ -134,9 +132,11 @@ func (r *Receiver) finish(ctx context.Context) error {
 	}
 	var failed []error
 	for _, e := range all {
-		if e.status == eraRetired || e.status == eraBuilding && r.cfg.Vault.knows(r.keyName(e.number)) {
-			_, err := r.dropDead(ctx, e)
-			failed = append(failed, err)
+		if e.status == eraRetired || flocks && e.status == eraBuilding && r.cfg.Vault.knows(r.keyName(e.number)) {
+			dropped, err := r.dropDead(ctx, e)
+			if failed = append(failed, err); dropped {
+				r.cfg.Decider.rouse() // of what was known by it alone
+			}
 		}
 	}
 	return errors.Join(failed...)
@@ -233,12 +233,30 @@ func (r *Receiver) dropRetired(ctx context.Context, e era) error {
 	return r.drop(ctx, e)
 }
 
-// drop erases the keys of a retired era and drops its rows. It may be done again.
-func (r *Receiver) drop(ctx context.Context, e era) error {
+// dropLater erases the keys of an era that has retired, and leaves its rows, of which there may be very
+// many, to housekeep: intake has the newer feed to follow meanwhile.
+func (r *Receiver) dropLater(_ context.Context, e era) error {
+	select {
+	case r.retired <- struct{}{}:
+	default:
+	}
+	return r.erase(e)
+}
+
+// erase erases the keys of an era.
+func (r *Receiver) erase(e era) error {
 	for slot := range e.slots {
 		if err := r.cfg.Vault.Erase(r.keyName(e.number + uint64(slot))); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// drop erases the keys of a retired era and drops its rows. It may be done again.
+func (r *Receiver) drop(ctx context.Context, e era) error {
+	if err := r.erase(e); err != nil {
+		return err
 	}
 	// A row that is damaged must not keep a process from starting, nor what is left of the era in the
 	// store: a match stays for whoever can mend it, and has nothing that opens any more.

@@ -196,7 +196,7 @@ func (p *pursuit) step(ctx context.Context) error {
 	}
 	err = errors.Join(failed...)
 	p.waiting = err == nil
-	return errors.Join(err, r.turn(ctx, active)) // see Follow
+	return errors.Join(err, r.turn(ctx, active, r.dropLater)) // see Follow
 }
 
 func followed(active []*course, number uint64) bool {

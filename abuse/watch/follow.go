@@ -59,7 +59,7 @@ func (r *Receiver) Follow(ctx context.Context) error {
 	}
 	fetching.Wait()
 	// Whatever becomes of single feeds: one that the partner stalls does not keep old keys alive.
-	return errors.Join(append(failed, r.turn(ctx, active))...)
+	return errors.Join(append(failed, r.turn(ctx, active, r.dropRetired))...)
 }
 
 // fetch is one feed in one call of Follow.

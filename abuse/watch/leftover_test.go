@@ -89,6 +89,11 @@ func TestStalledFeedEnds(t *testing.T) {
 	require.ErrorIs(t, p.step(ctx), errBatch)
 	cancel()
 	p.all.Wait()
+	// The key is gone at once; the rows, of which there may be very many, keep nobody from following.
+	require.False(t, w.rec.cfg.Vault.knows(w.rec.keyName(old.number)))
+	require.Equal(t, 1, w.unfinished())
+	require.Len(t, w.rec.retired, 1)
+	require.NoError(t, w.rec.housekeep(t.Context()))
 	w.oneFeed()
 }
 

@@ -65,6 +65,7 @@ type Receiver struct {
 	ahead  int64 // how many bytes of batches of a feed are fetched ahead of intake: queueBytes but in tests
 	atOnce int   // hits of intake that are in memory at once: hitsAtOnce but in tests
 
+	retired   chan struct{}   // an era has, and its rows are to be dropped
 	following sync.Mutex      // by whoever takes batches in
 	refused   map[uint64]bool // whether the last batch of an era's feed was, by its number; under following
 	moving    sync.Mutex      // while a cursor moves, and by sign-ups that it was too fast for
@@ -125,7 +126,7 @@ func NewReceiver(ctx context.Context, cfg ReceiverConfig) (*Receiver, error) {
 	}
 	r := &Receiver{
 		cfg: cfg, link: cfg.Agreement.ID, tel: cfg.Observe.telemetry(cfg.Agreement.ID, linkage.Receiver),
-		ahead: queueBytes, atOnce: hitsAtOnce, courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{}, refused: map[uint64]bool{},
+		ahead: queueBytes, atOnce: hitsAtOnce, retired: make(chan struct{}, 1), courses: map[uint64]*course{}, blinders: map[uint32]*linkage.Blinder{}, pinned: map[uint32][32]byte{}, refused: map[uint64]bool{},
 	}
 	if err := r.clean(ctx); err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 			_, err := r.Recheck(ctx)
 			return err
 		},
-		seldom(r.housekeep), seldom(r.Cosign), // the partner can make the latter wait, and not the former
+		seldom(r.housekeep, r.retired), seldom(r.Cosign, nil), // the partner can make the latter wait, and not the former
 	} {
 		all.Go(func() { r.repeat(ctx, step) })
 	}
@@ -55,12 +55,13 @@ func (r *Receiver) repeat(ctx context.Context, step func(context.Context) error)
 	}
 }
 
-// seldom does a step and then waits for half a minute.
-func seldom(step func(context.Context) error) func(context.Context) error {
+// seldom does a step and then waits for half a minute, or for a sign.
+func seldom(step func(context.Context) error, sign <-chan struct{}) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := step(ctx)
 		select {
 		case <-ctx.Done():
+		case <-sign:
 		case <-time.After(30 * time.Second):
 		}
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,6 +61,21 @@ func TestExpireBesideDamage(t *testing.T) {
 		require.Equal(t, 1, handed)
 		consistent(t, h)
 	}
+}
+
+// Where nothing is taken, of very many errors some are kept.
+func TestErrorsKept(t *testing.T) {
+	store, c, h := abuse.NewMemory(), &clock{testNow}, &handedOn{}
+	refused := errors.New("refused")
+	d := testDecider(t, store, c, h, func(cfg *DeciderConfig) {
+		cfg.Deliver = func(context.Context, Event) error { return refused }
+	})
+	for n := range 2 * errorsKept {
+		hear(t, store, fmt.Sprint("a-", n), testSignal(0, 1), 0)
+	}
+	_, err := d.Step(t.Context())
+	require.ErrorIs(t, err, refused)
+	require.LessOrEqual(t, strings.Count(err.Error(), "refused"), errorsKept)
 }
 
 // A check that is owed and whose row cannot be read is made like any other, at once, and keeps nobody

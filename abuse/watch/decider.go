@@ -168,7 +168,7 @@ func (d *Decider) expire(ctx context.Context) error {
 			}
 			return l.write()
 		})
-		failed = append(append(failed, unread...), err)
+		failed = append(keep(failed, unread...), err)
 		if from = next; err != nil || from == nil {
 			return errors.Join(failed...)
 		}
@@ -254,7 +254,7 @@ func (d *Decider) decide(ctx context.Context, said *bodies, between func()) erro
 				err = damaged("undecided")
 			}
 			if err != nil {
-				failed = append(failed, err)
+				failed = keep(failed, err)
 				continue
 			}
 			if u.notBefore.After(now) {
@@ -262,13 +262,13 @@ func (d *Decider) decide(ctx context.Context, said *bodies, between func()) erro
 			}
 			facts, err := d.ask(ctx, d.cfg.Accounts, account)
 			if err != nil && !errors.Is(err, ErrGone) {
-				failed = append(failed, err)
+				failed = keep(failed, err)
 				continue
 			}
 			run = append(run, candidate{account, row.Key, row.Value, again, facts, err != nil, u})
 		}
 		if err := d.settleAll(ctx, run, said); err != nil {
-			failed = append(failed, err)
+			failed = keep(failed, err)
 		}
 		if last {
 			return errors.Join(failed...)

@@ -64,13 +64,13 @@ func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err er
 				}
 			}
 			if err != nil {
-				failed, stuck = append(failed, err), p.Account
+				failed, stuck = keep(failed, err), p.Account
 				continue
 			}
 			done = append(done, p)
 		}
 		n, unread, err := d.handed(ctx, done, &l)
-		failed = append(failed, unread...)
+		failed = keep(failed, unread...)
 		if err != nil {
 			return handed, errors.Join(append(failed, err)...)
 		}
@@ -87,6 +87,18 @@ func (d *Decider) deliver(ctx context.Context, said *bodies) (handed int, err er
 		}
 		l.keep(last.Account)
 	}
+}
+
+// errorsKept is how many errors of one pass are kept: what fails for one account may fail for a million.
+const errorsKept = 100
+
+func keep(failed []error, more ...error) []error {
+	for _, err := range more {
+		if err != nil && len(failed) < errorsKept {
+			failed = append(failed, err)
+		}
+	}
+	return failed
 }
 
 // isolated says whether an error may be about one account's rows alone, as where a later version has

@@ -130,16 +130,14 @@ func (r *Receiver) Recheck(ctx context.Context) (n int, err error) {
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 		run, errs := r.due(ctx, rows)
-		failed = append(failed, errs...)
+		failed = keep(failed, errs...)
 		done, err := r.recheckRun(ctx, run, new(int))
 		n += done
 		r.tel.rechecks.Add(ctx, int64(done), r.tel.set)
 		if done > 0 {
 			r.cfg.Decider.rouse()
 		}
-		if err != nil {
-			failed = append(failed, err)
-		}
+		failed = keep(failed, err)
 		if down(err) || ctx.Err() != nil {
 			return n, errors.Join(failed...)
 		}

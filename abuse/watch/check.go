@@ -79,7 +79,8 @@ func (r *Receiver) check(ctx context.Context, account string, ids []hashing.Iden
 }
 
 // Enrol enrols accounts, or what has changed of them, without deciding at once: matches are left to
-// the decider. Identifiers as of [Receiver.Check], and errors too.
+// the decider. Identifiers as of [Receiver.Check], and errors too. An account that comes twice has what it
+// has the last time.
 func (r *Receiver) Enrol(ctx context.Context, accounts []linkage.Account) error {
 	for run := range slices.Chunk(accounts, enrolRun) {
 		var all []*subject
@@ -88,6 +89,7 @@ func (r *Receiver) Enrol(ctx context.Context, accounts []linkage.Account) error 
 			if err != nil {
 				return err
 			}
+			all = slices.DeleteFunc(all, func(before *subject) bool { return before.account == s.account })
 			all = append(all, s)
 		}
 		if _, err := r.enrolOrOwe(ctx, all); err != nil {

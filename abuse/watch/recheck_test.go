@@ -190,6 +190,22 @@ func TestCheckBesideCheck(t *testing.T) {
 	}
 }
 
+// An account that comes twice in one call has what it has the last time.
+func TestEnrolTwice(t *testing.T) {
+	w := newTown(t, linkage.ProtocolEC)
+	require.NoError(t, w.base(0))
+	w.report(1, 1, ids(t, 1))
+	w.report(2, 1, ids(t, 3))
+	w.settle()
+	w.people.put("a", ids(t, 3))
+	require.NoError(t, w.rec.Enrol(t.Context(), []linkage.Account{
+		{Ref: "a", Identifiers: []hashing.Identifier{ids(t, 1)}}, {Ref: "b"}, {Ref: "a", Identifiers: []hashing.Identifier{ids(t, 3)}},
+	}))
+	w.settle()
+	w.check()
+	require.Len(t, w.known(), 1)
+}
+
 // A backlog that is more than a day's budget is made up for day by day, without paying twice, whether
 // the receiver knows how much that is or not; and where it does it leaves room for sign-ups.
 func TestRecheckWithinBudget(t *testing.T) {

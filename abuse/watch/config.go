@@ -58,7 +58,7 @@ const (
 	AlarmPartnerOverCap  AlarmKind = "partner_over_cap" // the partner sends more signals than the agreement allows
 	AlarmBatchDamaged    AlarmKind = "batch_damaged"    // a batch does not verify
 	AlarmBatchAhead      AlarmKind = "batch_ahead"      // a batch is dated ahead of the clock, by so many seconds: one side's is wrong
-	AlarmStoreFailing    AlarmKind = "store_failing"    // the store refuses to write
+	AlarmStoreFailing    AlarmKind = "store_failing"    // the store refuses to write, or nothing can be published; the log says why
 	AlarmRowDamaged      AlarmKind = "row_damaged"      // rows of the store cannot be read, and an era that has ended has left them there
 	AlarmFeedStalled     AlarmKind = "feed_stalled"     // the feed cannot be followed any further
 	AlarmSignalsOverCap  AlarmKind = "signals_over_cap" // more signals than a day may have; the rest waits

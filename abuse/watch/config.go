@@ -93,7 +93,8 @@ type TransmitterConfig struct {
 	Store     abuse.Store   // closed by the caller, after the transmitter
 	Vault     *Vault
 	// Identifiers gives those of an account of this service; ErrGone if it is no more. Like OptOut
-	// it is called by several goroutines at once.
+	// it is called by several goroutines at once. Any other error of theirs is taken for an outage: a feed
+	// that is being opened waits, with all that is new, until there is none about any account.
 	Identifiers func(ctx context.Context, account string) ([]hashing.Identifier, error)
 	OptOut      linkage.OptOutRegister
 	// Cadence is how often a batch is published, with news or without; zero means 15

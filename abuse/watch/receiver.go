@@ -40,6 +40,7 @@ type ReceiverConfig struct {
 	// CheckTimeout is how long a check may wait for the partner; zero means 800 ms.
 	CheckTimeout time.Duration
 	// Stretch is how many records of a batch are taken in by one Update, up to 50,000; zero means 2,000.
+	// Where they are about very many accounts it is fewer.
 	Stretch int
 	// Prepare is how long before an epoch its base is due; zero means 72 hours.
 	Prepare time.Duration

@@ -21,7 +21,8 @@ import (
 const MaxFile = 1 << 20
 
 const (
-	maxDepth = 100     // of brackets within each other
+	maxDepth = 100     // of brackets within each other, and of lists begun on one line
+	maxMarks = 2       // lines that begin or end a document
 	maxLine  = 1 << 14 // bytes of a line of YAML
 )
 
@@ -71,6 +72,7 @@ func (r *reader) failAt(line, column int, problem string) {
 
 // open parses the file and gives its one document; nil: it cannot be read.
 func (r *reader) open(data []byte) (top ast.Node) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors put a byte order mark first
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if !r.sound(data) {
 		return nil
@@ -132,10 +134,32 @@ func (r *reader) sound(data []byte) bool {
 			r.failAt(line, column, "the line is too long")
 		}
 	}
-	if json && r.err == nil {
+	switch {
+	case r.err != nil:
+	case json:
 		r.soundJSON(data)
+	default:
+		r.soundYAML(data)
 	}
 	return r.err == nil
+}
+
+// soundYAML refuses what the parser would take minutes for: many documents, and many lists begun on one line.
+func (r *reader) soundYAML(data []byte) {
+	line, marks := 0, 0
+	for row := range bytes.Lines(data) {
+		line++
+		if bytes.HasPrefix(row, []byte("---")) || bytes.HasPrefix(row, []byte("...")) {
+			marks++
+		}
+		begin := row[:len(row)-len(bytes.TrimLeft(row, "-? "))]
+		switch {
+		case marks > maxMarks:
+			r.failAt(line, 1, "the file must hold one document")
+		case bytes.Count(begin, []byte("- "))+bytes.Count(begin, []byte("? ")) > maxDepth:
+			r.failAt(line, 1, "lists are nested too deeply")
+		}
+	}
 }
 
 // soundJSON finds where JSON is none, which YAML would let pass.
@@ -250,12 +274,14 @@ func (r *reader) text(n ast.Node, what string) string {
 
 func (r *reader) number(n ast.Node, what string, least, most int64) int64 {
 	if i, ok := n.(*ast.IntegerNode); ok {
-		v, err := strconv.ParseInt(fmt.Sprint(i.Value), 10, 64)
-		if err == nil && v >= least && v <= most {
+		// As it is written, in decimal: of 010 one reader of YAML makes eight, and another ten.
+		text := i.GetToken().Value
+		v, err := strconv.ParseInt(text, 10, 64)
+		if err == nil && strconv.FormatInt(v, 10) == text && v >= least && v <= most {
 			return v
 		}
 	}
-	r.fail(tokenOf(n), fmt.Sprintf("%s must be a whole number of %d to %d", what, least, most))
+	r.fail(tokenOf(n), fmt.Sprintf("%s must be a whole number of %d to %d, in plain digits", what, least, most))
 	return 0
 }
 

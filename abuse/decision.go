@@ -76,7 +76,7 @@ type RuleOutcome struct {
 	Rule   string      `json:"rule"`
 	Action Action      `json:"action"`
 	Met    Truth       `json:"met"`         // of those that act, Yes for the last at most
-	Signal uuid.UUID   `json:"signal"`      // the signal that came nearest to meeting it
+	Signal uuid.UUID   `json:"signal"`      // the one that came nearest; of those that meet it, that which could go furthest
 	By     uuid.UUID   `json:"by,omitzero"` // the one that corroborates it, if the rule asks for one
 	Leaves []LeafValue `json:"leaves"`      // for that signal
 	// Version is that of the rule, and Missing what the conditions of a rule whose Met

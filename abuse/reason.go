@@ -40,13 +40,8 @@ func (w *writer) done() string {
 func (w *writer) strongest() *Weighed {
 	all := w.decision.Explanation.Signals
 	var lead *Weighed
-	better := func(a, b *Weighed) bool {
-		s, t := &a.Signal, &b.Signal
-		return cmp.Or(cmp.Compare(a.Reach, b.Reach), cmp.Compare(a.Cap, b.Cap), cmp.Compare(s.Confidence, t.Confidence),
-			cmp.Compare(s.Severity, t.Severity), cmp.Compare(s.Reports, t.Reports), cmp.Compare(s.Review, t.Review)) > 0
-	}
 	try := func(c *Weighed) {
-		if lead == nil || better(c, lead) {
+		if lead == nil || c.further(lead) {
 			lead = c
 		}
 	}
@@ -64,6 +59,13 @@ func (w *writer) strongest() *Weighed {
 		}
 	}
 	return lead
+}
+
+// further says whether a signal could go further than another, or is surer.
+func (w *Weighed) further(than *Weighed) bool {
+	s, t := &w.Signal, &than.Signal
+	return cmp.Or(cmp.Compare(w.Reach, than.Reach), cmp.Compare(w.Cap, than.Cap), cmp.Compare(s.Confidence, t.Confidence),
+		cmp.Compare(s.Severity, t.Severity), cmp.Compare(s.Reports, t.Reports), cmp.Compare(s.Review, t.Review)) > 0
 }
 
 func (w *writer) reason() string {

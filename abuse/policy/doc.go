@@ -54,8 +54,8 @@
 // In a reason {sentence} is the sentence that package abuse makes (in English), and
 // {account}, {action}, {scope}, {until}, {days}, {rule}, {version}, {origin},
 // {category}, {confidence}, {severity}, {reports} and {signals} (how many carry
-// the step) are what they say; of several signals the one that came nearest to the
-// rule speaks.
+// the step) are what they say; of several signals that one speaks of which the sentence
+// does, so that a reason says the same in each language.
 //
 // Where a condition has a colon or a hash in it, YAML wants it quoted, or as a block
 // below "when: |" or "when: >". Comments of CEL stand only in a block below |.

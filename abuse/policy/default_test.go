@@ -39,3 +39,14 @@ func TestDefaultIsTheCoresPolicy(t *testing.T) {
 		require.Positive(t, acted[rule.ID], rule.ID)
 	}
 }
+
+// What a partner says who was wrong too often goes less far by the shipped rules, down to a label and not to nothing.
+func TestDefaultWeighsPartners(t *testing.T) {
+	for weight, want := range map[float64]string{1: "suspend_confirmed", .95: "suspend_confirmed", .9: "limit_confirmed", .6: "friction_confirmed", .5: "label_any", 0: "label_any"} {
+		s, err := social(t, policy.Default()).With(policy.Options{Discount: map[string]float64{"messenger": weight, "bank": 0}})
+		require.NoError(t, err)
+		d := s.Explain(one(), now) // with confidence 85
+		require.Equal(t, want, d.Rule, weight)
+		agree(t, d, s.Decide(one(), now))
+	}
+}

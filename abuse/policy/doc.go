@@ -149,8 +149,9 @@
 // Two things come from without, and a [Current] ties them. A daily_cap is counted by who puts steps in
 // force: package cases does, where its Config has RuleCap from [Current.RuleCap] (or [Set.RuleCap]).
 // Without that line it does not know of the cap. The weight of a partner comes from its scorecard there, by
-// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted or partner.weight look at it, and
-// default.yaml has none.
+// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted or partner.weight look at it. Those
+// of default.yaml do, but for its label; without weights it decides as [abuse.DefaultPolicy] does. What corroborates
+// another signal is not discounted.
 //
 // # Speed
 //

@@ -253,7 +253,7 @@ func TestExplanation(t *testing.T) {
 		require.Equal(t, a.Hash(), x.PolicyHash)
 	}
 	text := a.Explain(one(), now).Text()
-	for _, says := range []string{"signal.confidence >= 80 (signal.confidence = 85): yes", "rule suspend_confirmed version 1 (suspend): yes",
+	for _, says := range []string{"signal.discounted >= 80 (signal.discounted = 85): yes", "rule suspend_confirmed version 1 (suspend): yes",
 		"origin messenger", "signal.reviewed (signal.reviewed = false): no", "of policy " + a.Hash().String()[:16]} {
 		require.Contains(t, text, says)
 	}

@@ -143,7 +143,7 @@ func ExampleTally() {
 	f, _ := tally.Figures(from, to, report.DefaultThreshold)
 	fmt.Print(f.Text())
 	// Output:
-	// from 2026-01-01 to 2026-07-01; counts below 10 are not shown
+	// from 2026-01-01 to 2026-07-01; counts and differences below 10 are not shown
 	// category                  received     matched    actioned   retracted  overturned      undone
 	// spam                           <10           0           0           0           0           0
 	// phishing                        25          12          12           0           0           0

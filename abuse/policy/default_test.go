@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,5 +50,6 @@ func TestDefaultWeighsPartners(t *testing.T) {
 		d := s.Explain(one(), now) // with confidence 85
 		require.Equal(t, want, d.Rule, weight)
 		agree(t, d, s.Decide(one(), now))
+		require.Equal(t, weight < 1, strings.Contains(d.Text(), fmt.Sprintf("(signal.discounted = %d, partner.weight = %v): ", int(85*weight), weight)), d.Text())
 	}
 }

@@ -254,7 +254,7 @@ func TestExplanation(t *testing.T) {
 	}
 	text := a.Explain(one(), now).Text()
 	for _, says := range []string{"signal.discounted >= 80 (signal.discounted = 85): yes", "rule suspend_confirmed version 1 (suspend): yes",
-		"origin messenger", "signal.reviewed (signal.reviewed = false): no", "of policy " + a.Hash().String()[:16]} {
+		"origin messenger", "signal.severity >= high (signal.severity = high): yes", "signal.reviewed (signal.reviewed = false): no", "of policy " + a.Hash().String()[:16]} {
 		require.Contains(t, text, says)
 	}
 }

@@ -144,6 +144,8 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: signal.reports > 9223372036854775808", "31:28", ""},
 	{"when: signal.confirmed", "when: " + strings.Repeat("(", 90) + "true" + strings.Repeat(")", 90), "31:11", "limit"},
 	{"when: signal.confirmed", "when: " + strings.Repeat("true && ", 600) + "true", "31:11", "longer"},
+	{"when: signal.confirmed", "when: signal.confirmed ? true : false", "31:11", "quote"},
+	{"when: signal.confirmed", "when: !signal.confirmed", "31:11", "quote"},
 	{"when: signal.confirmed", "when: \"\"", "31:12", "Syntax"},
 	{"when: signal.confirmed", "when: signal.confirmed()", "31:27", "undeclared"},
 	{"when: signal.confirmed", "when: size(signal.origin) > signal", "31", "undeclared"},

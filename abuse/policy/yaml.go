@@ -94,6 +94,9 @@ func (r *reader) open(data []byte) (top ast.Node) {
 	switch {
 	case errors.As(err, &syntax):
 		problem, _, _ := strings.Cut(syntax.GetMessage(), "\n")
+		if strings.Contains(problem, "mapping value") {
+			problem += "; quote a text with a colon in it"
+		}
 		r.fail(syntax.GetToken(), "syntax: "+problem)
 	case err != nil:
 		r.failAt(1, 1, "the file cannot be read as YAML")
@@ -267,8 +270,11 @@ func (r *reader) text(n ast.Node, what string) string {
 		return n.Value
 	case *ast.LiteralNode:
 		return n.Value.Value
+	case *ast.TagNode, *ast.AnchorNode, *ast.AliasNode:
+		r.fail(tokenOf(n), what+" must be text; quote one that begins with !, & or *")
+	default:
+		r.fail(tokenOf(n), what+" must be text")
 	}
-	r.fail(tokenOf(n), what+" must be text")
 	return ""
 }
 

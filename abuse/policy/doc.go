@@ -64,7 +64,7 @@
 // that are not known, anchors and aliases are errors. Every error is an [*Error]
 // with file, line and column, also within conditions. No rule is harsher than one
 // before it in its file, whatever their statuses, so that a signal more never makes
-// a decision milder.
+// a decision milder, unless a condition asks that there be few.
 //
 // # Which rule
 //

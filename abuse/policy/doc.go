@@ -55,7 +55,8 @@
 // {account}, {action}, {scope}, {until}, {days}, {rule}, {version}, {origin},
 // {category}, {confidence}, {severity}, {reports} and {signals} (how many carry
 // the step) are what they say; of several signals that one speaks of which the sentence
-// does, so that a reason says the same in each language.
+// does, so that a reason says the same in each language. It tells of the step as of one that
+// is taken, in every mode.
 //
 // Where a condition has a colon or a hash in it, YAML wants it quoted, or as a block
 // below "when: |" or "when: >". Comments of CEL stand only in a block below |.

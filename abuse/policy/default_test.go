@@ -53,3 +53,14 @@ func TestDefaultWeighsPartners(t *testing.T) {
 		require.Equal(t, weight < 1, strings.Contains(d.Text(), fmt.Sprintf("(signal.discounted = %d, partner.weight = %v): ", int(85*weight), weight)), d.Text())
 	}
 }
+
+func TestDiscountIsExact(t *testing.T) {
+	s := parse(t, rule("r", "live", "label", "signal.discounted >= 0", ""))
+	e := one()
+	e.Sightings[0].Signal.Confidence = 100
+	for percent := range 101 {
+		x, err := s.With(policy.Options{Discount: map[string]float64{"messenger": float64(percent) / 100}})
+		require.NoError(t, err)
+		require.Contains(t, x.Explain(e, now).Text(), fmt.Sprintf("(signal.discounted = %d", percent))
+	}
+}

@@ -81,7 +81,8 @@ func (t *Tally) count(c Column, id uuid.UUID, category abuse.Category) bool {
 
 // Decision counts a decision, live or not: its signals as matched, those that carried a live step as
 // actioned, and, if it undoes one that was counted before, that one as undone. Decisions are to be
-// given in the order in which they were made. Again is nothing.
+// given in the order in which they were made. Again is nothing. The undoing of a step that was taken before the
+// first of them is not counted: so a short period says too little of those that took long.
 func (t *Tally) Decision(d abuse.Decision) {
 	if _, again := t.decided[d.ID]; again {
 		return

@@ -89,7 +89,9 @@ func (w *writer) reason() string {
 		w.claim()
 		w.about()
 		if by := w.second; by != nil {
-			w.add(", and ", by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
+			w.add(", and ")
+			w.passedOn(by)
+			w.add(by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
 		}
 		w.holdsBack()
 	}
@@ -115,9 +117,17 @@ func (w *writer) step() {
 
 func (w *writer) claim() {
 	s := &w.lead.Signal
+	w.passedOn(s)
 	w.add(s.Origin, " ", verb(s.Class), " ", categoryWords[s.Category], " (")
 	w.strength()
 	w.add(")")
+}
+
+// passedOn says by whose word it is known what the origin says, if not by its own.
+func (w *writer) passedOn(s *Signal) {
+	if from := s.sender(); from != s.Origin {
+		w.add(from, " passes on that ")
+	}
 }
 
 func verb(c Class) string {

@@ -159,6 +159,7 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: 'signal.confirmed && signal.foo'", "31:38", "undeclared"},
 	{"when: signal.confirmed", "when: signal.confirmed\n      && signal.foo", "31:11", "undeclared"},
 	{"when: signal.confirmed", "when: >-\n      signal.confirmed\n\n        && signal.foo", "34:18", "undeclared"},
+	{"when: signal.confirmed", "when: |\n\n      signal.confirmed\n      && signal.foo", "34:16", "undeclared"},
 	{"when: signal.confirmed", "when: |2 # so\n        true\n        && signal.foo", "33:18", "undeclared"},
 }
 

@@ -326,11 +326,15 @@ func (r *reader) block(n ast.Node, what string) (string, place) {
 	if _, ok := n.(*ast.LiteralNode); ok {
 		p.line++
 		var rows []string
+		base := 0 // the indent of the first row that is not empty
 		for i := p.line - 1; i < len(r.lines) && len(rows) <= strings.Count(text, "\n")+len(text); i++ {
 			row := strings.TrimRight(r.lines[i], " \r")
 			indent := len(row) - len(strings.TrimLeft(row, " "))
-			if row != "" && (len(rows) > 0 && indent < p.indents[0] || indent == 0) {
+			if row != "" && (indent < base || indent == 0) {
 				break
+			}
+			if base == 0 {
+				base = indent
 			}
 			rows, p.indents = append(rows, row[indent:]), append(p.indents, indent)
 		}

@@ -97,7 +97,7 @@
 // Accounts of one person at one service are not told from those of a household. One identifier that
 // several hold weighs little in both cases; but a number and a device that the same few accounts hold
 // count as two findings, and together make the model sure of each of these accounts (held by four
-// each: 0.9999). That is right of a person's second accounts, which most of the data that it was tried
+// each: above 0.9999). That is right of a person's second accounts, which most of the data that it was tried
 // on are, and wrong of a family's. So a rule that goes far on match.strength should ask for match.phone_alone or
 // match.device_alone too.
 package strength

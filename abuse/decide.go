@@ -123,7 +123,11 @@ func (t *trial) try(i int, r *Rule, outcome *RuleOutcome) Truth {
 			}
 			t.carriers = append(t.carriers, Carrier{Signal: n, By: by})
 		}
-		if truth.rank() > bestTruth.rank() || truth == bestTruth && met > bestMet {
+		nearer := met > bestMet
+		if truth == Yes && bestTruth == Yes {
+			nearer = w.further(&t.weighed[best]) // of those that meet it the one that the reason speaks of
+		}
+		if truth.rank() > bestTruth.rank() || truth == bestTruth && nearer {
 			best, bestTruth, bestMet = n, truth, met
 		}
 	}

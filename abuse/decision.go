@@ -76,7 +76,7 @@ type RuleOutcome struct {
 	Rule   string      `json:"rule"`
 	Action Action      `json:"action"`
 	Met    Truth       `json:"met"`         // of those that act, Yes for the last at most
-	Signal uuid.UUID   `json:"signal"`      // the signal that came nearest to meeting it
+	Signal uuid.UUID   `json:"signal"`      // the one that came nearest; of those that meet it, that which could go furthest
 	By     uuid.UUID   `json:"by,omitzero"` // the one that corroborates it, if the rule asks for one
 	Leaves []LeafValue `json:"leaves"`      // for that signal
 	// Version is that of the rule, and Missing what the conditions of a rule whose Met
@@ -111,6 +111,19 @@ func (d Decision) Text() string {
 	b.line("  rule ", d.Rule, " of policy ", d.PolicyHash.String()[:16])
 	b.line("  why: ", d.Reason)
 	b.line("  undo: ", d.Undo)
+	if d.Undoes != (uuid.UUID{}) {
+		b.line("  undoes decision ", d.Undoes.String())
+	}
+	if d.Reviewer != "" {
+		b.line("  with a person: ", strconv.Quote(d.Reviewer))
+	}
+	for _, x := range d.Bounds {
+		limit := ""
+		if x.Limit != 0 {
+			limit = " (" + strconv.FormatInt(x.Used, 10) + " of " + strconv.FormatInt(x.Limit, 10) + ")"
+		}
+		b.line("  bound ", x.Name, limit, ": the rules had come to ", x.Proposed.String())
+	}
 	b.explanation(&d.Explanation)
 	return string(b)
 }

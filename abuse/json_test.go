@@ -134,6 +134,16 @@ func TestJSONOfDecisionsIsPlain(t *testing.T) {
 	}
 }
 
+// The text says too what a bound or a person has made of a decision.
+func TestTextOfBounds(t *testing.T) {
+	d := abuse.Decision{Action: abuse.Label, Undoes: id(7), Reviewer: "r. mueller", Bounds: []abuse.Bound{
+		{Name: "cap_rule_day", Limit: 100, Used: 99, Proposed: abuse.Suspend}, {Name: "ruling", Proposed: abuse.Limit}}}
+	for _, says := range []string{"  undoes decision " + id(7).String() + "\n", "  with a person: \"r. mueller\"\n",
+		"  bound cap_rule_day (99 of 100): the rules had come to suspend\n", "  bound ruling: the rules had come to limit\n"} {
+		require.Contains(t, d.Text(), says)
+	}
+}
+
 func BenchmarkJSON(b *testing.B) {
 	d := abuse.Decide(randomEvidence(rand.New(rand.NewPCG(1, 1)), 1), policy(b), now)
 	b.ReportAllocs()

@@ -40,13 +40,8 @@ func (w *writer) done() string {
 func (w *writer) strongest() *Weighed {
 	all := w.decision.Explanation.Signals
 	var lead *Weighed
-	better := func(a, b *Weighed) bool {
-		s, t := &a.Signal, &b.Signal
-		return cmp.Or(cmp.Compare(a.Reach, b.Reach), cmp.Compare(a.Cap, b.Cap), cmp.Compare(s.Confidence, t.Confidence),
-			cmp.Compare(s.Severity, t.Severity), cmp.Compare(s.Reports, t.Reports), cmp.Compare(s.Review, t.Review)) > 0
-	}
 	try := func(c *Weighed) {
-		if lead == nil || better(c, lead) {
+		if lead == nil || c.further(lead) {
 			lead = c
 		}
 	}
@@ -64,6 +59,13 @@ func (w *writer) strongest() *Weighed {
 		}
 	}
 	return lead
+}
+
+// further says whether a signal could go further than another, or is surer.
+func (w *Weighed) further(than *Weighed) bool {
+	s, t := &w.Signal, &than.Signal
+	return cmp.Or(cmp.Compare(w.Reach, than.Reach), cmp.Compare(w.Cap, than.Cap), cmp.Compare(s.Confidence, t.Confidence),
+		cmp.Compare(s.Severity, t.Severity), cmp.Compare(s.Reports, t.Reports), cmp.Compare(s.Review, t.Review)) > 0
 }
 
 func (w *writer) reason() string {
@@ -87,7 +89,9 @@ func (w *writer) reason() string {
 		w.claim()
 		w.about()
 		if by := w.second; by != nil {
-			w.add(", and ", by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
+			w.add(", and ")
+			w.passedOn(by)
+			w.add(by.Origin, " independently ", verb(by.Class), " ", categoryWords[by.Category])
 		}
 		w.holdsBack()
 	}
@@ -113,9 +117,17 @@ func (w *writer) step() {
 
 func (w *writer) claim() {
 	s := &w.lead.Signal
+	w.passedOn(s)
 	w.add(s.Origin, " ", verb(s.Class), " ", categoryWords[s.Category], " (")
 	w.strength()
 	w.add(")")
+}
+
+// passedOn says by whose word it is known what the origin says, if not by its own.
+func (w *writer) passedOn(s *Signal) {
+	if from := s.sender(); from != s.Origin {
+		w.add(from, " passes on that ")
+	}
 }
 
 func verb(c Class) string {

@@ -1,6 +1,7 @@
 package optout
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -36,7 +37,15 @@ func (e *RowError) Error() string { return fmt.Sprintf("optout: line %d: %s", e.
 // [*RowError] of line 1; so is, of its line, a bad row, and
 // then nothing is given: a row that is left out is a user whose choice is forgotten. What fails in r is given as it is.
 func ReadCSV(r io.Reader) ([]Listed, error) {
-	in := csv.NewReader(r)
+	b := bufio.NewReader(r)
+	mark, err := b.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if string(mark) == "\ufeff" {
+		_, _ = b.Discard(3) // spreadsheets put a byte order mark first
+	}
+	in := csv.NewReader(b)
 	in.ReuseRecord = true
 	head, err := in.Read()
 	if err != nil {

@@ -344,7 +344,7 @@ func TestGap(t *testing.T) {
 }
 
 func TestReadCSV(t *testing.T) {
-	all, err := optout.ReadCSV(strings.NewReader("opted_out,account,participation,effective\nadvertising analytics,boris,opt-out,2026-11-20T00:00:00Z\n,\"an,na\",,\n"))
+	all, err := optout.ReadCSV(strings.NewReader("\ufeffopted_out,account,participation,effective\nadvertising analytics,boris,opt-out,2026-11-20T00:00:00Z\n,\"an,na\",,\n"))
 	require.NoError(t, err)
 	require.Len(t, all, 2)
 	require.Equal(t, []linkage.Purpose{linkage.Advertising, linkage.Analytics}, all[0].State.OptedOut)

@@ -69,6 +69,9 @@ var broken = []struct{ old, by, at, says string }{
 	{"name: sound", "name: sound\n# " + strings.Repeat("# a\n", 300000), "1:1", "1 MiB"},
 	{sound, "", "1:1", "document"},
 	{sound, sound + "---\n" + sound, "1:1", "document"},
+	{sound, sound + strings.Repeat("---\na: 1\n", 100_000), "38:1", "document"}, // which would take minutes
+	{sound, strings.Repeat("a: 1\n...\n", 100_000), "6:1", "document"},
+	{"rules:", "rules:\n" + strings.Repeat("  - "+strings.Repeat("- ", 8000)+"a\n", 60), "6:1", "lists are nested"},
 	{sound, "- a\n- b\n", "1", "schema"},
 	{"name: sound", "<<: {name: sound}", "2:1", "must be a word"},
 	// Keys and values.
@@ -82,25 +85,28 @@ var broken = []struct{ old, by, at, says string }{
 	{"phone_accounts: 3", "phone_accounts: 0", "4:19", "whole number"},
 	{"phone_accounts: 3", "skew: 25h", "4:9", "duration"},
 	{"phone_accounts: 3", "require_verified: \"yes\"", "4:21", "true or false"},
-	{"phone_accounts: 3", "corroboration_severity: dire", "4:27", "known words"},
+	{"phone_accounts: 3", "corroboration_severity: dire", "4:27", "must be one of low, medium, high, critical"},
 	{"    version: 1\n    status: live", "    status: live", "6:9", "must have version"},
 	{"version: 2", "version: two", "15:14", "whole number"},
 	{"version: 2", "version: 0", "15:14", "whole number"},
-	{"status: live", "status: alive", "8:13", "known words"},
+	{"version: 2", "version: 010", "15:14", "plain digits"},
+	{"version: 2", "version: 0x2", "15:14", "plain digits"},
+	{"version: 2", "version: 1_000", "15:14", "plain digits"},
+	{"status: live", "status: alive", "8:13", "must be one of draft, background, live, archived"},
 	{"id: hard", "id: Hard!", "6:9", "id must be"},
 	{"id: hard", "id: none", "6:9", "id must be"},
 	{"id: soft", "id: hard", "14:9", "id is that of another"},
-	{"[spam, phishing]", "[spam, fishing]", "9:24", "known words"},
+	{"[spam, phishing]", "[spam, fishing]", "9:24", "must be one of spam, "},
 	{"[spam, phishing]", "[]", "9:17", "empty"},
 	{"[spam, phishing]", "spam", "9:17", "list"},
-	{"action: suspend", "action: explode", "11:13", "known words"},
+	{"action: suspend", "action: explode", "11:13", "must be one of none, label"},
 	{"action: suspend", "action: none", "11:13", "harsher than none"},
 	{"action: label\n    for: 36h", "action: disable\n    for: 36h", "14:9", "harsher than the one before"},
 	{"for: 7d", "for: forever", "12:10", "duration"},
 	{"for: 7d", "for: 400d", "12:10", "duration"},
 	{"for: 7d", "for: 7", "12:10", "must be text"},
 	{"for: 7d", "for: -1h", "12:10", "duration"},
-	{"scope: services", "scope: world", "13:12", "known words"},
+	{"scope: services", "scope: world", "13:12", "must be one of account, services"},
 	{"2027-01-31", "2027-02-31", "17:14", "day or a time"},
 	{"daily_cap: 10", "daily_cap: -1", "18:16", "whole number"},
 	{"pt-BR:", "not_a_language:", "26:7", "BCP 47"},
@@ -123,8 +129,11 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: signal.confidence", "31:11", "must be a bool"},
 	{"when: signal.confirmed", "when: true && signal.category == 'fishing'", "31", "no category"},
 	{"when: signal.confirmed", "when: signal.category in ['spam', 'fishing']", "31", "no category"},
-	{"when: signal.confirmed", "when: signal.age < duration('7 days')", "31:33", "duration"},
-	{"when: signal.confirmed", "when: now > timestamp('tomorrow')", "31:27", "time"},
+	{"when: signal.confirmed", "when: signal.age < duration('7 days')", "31:33", "a duration is as"},
+	{"when: signal.confirmed", "when: signal.age + duration('7d') > signal.span", "31:33", "a duration is as"}, // which is left to cel-go
+	{"when: signal.confirmed", "when: now - signal.age > timestamp('2026-01-01')", "31:40", "a time is as"},
+	{"when: signal.confirmed", "when: signal.origin.matches('(')", "31:33", "regular expression"},
+	{"when: signal.confirmed", "when: now > timestamp('tomorrow')", "31:27", "a time is as"},
 	{"when: signal.confirmed", "when: now.getHours('Europe/Berlin') >= 22", "31:24", "time zone"},
 	{"when: signal.confirmed", "when: true && now.getDayOfWeek('Local') == 0", "31:36", "time zone"},
 	{"when: signal.confirmed", "when: now.getMinutes('+01:00') == 0", "31:26", "time zone"},
@@ -138,6 +147,8 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: signal.reports > 9223372036854775808", "31:28", ""},
 	{"when: signal.confirmed", "when: " + strings.Repeat("(", 90) + "true" + strings.Repeat(")", 90), "31:11", "limit"},
 	{"when: signal.confirmed", "when: " + strings.Repeat("true && ", 600) + "true", "31:11", "longer"},
+	{"when: signal.confirmed", "when: signal.confirmed ? true : false", "31:11", "quote"},
+	{"when: signal.confirmed", "when: !signal.confirmed", "31:11", "quote"},
 	{"when: signal.confirmed", "when: \"\"", "31:12", "Syntax"},
 	{"when: signal.confirmed", "when: signal.confirmed()", "31:27", "undeclared"},
 	{"when: signal.confirmed", "when: size(signal.origin) > signal", "31", "undeclared"},
@@ -148,6 +159,7 @@ var broken = []struct{ old, by, at, says string }{
 	{"when: signal.confirmed", "when: 'signal.confirmed && signal.foo'", "31:38", "undeclared"},
 	{"when: signal.confirmed", "when: signal.confirmed\n      && signal.foo", "31:11", "undeclared"},
 	{"when: signal.confirmed", "when: >-\n      signal.confirmed\n\n        && signal.foo", "34:18", "undeclared"},
+	{"when: signal.confirmed", "when: |\n\n      signal.confirmed\n      && signal.foo", "34:16", "undeclared"},
 	{"when: signal.confirmed", "when: |2 # so\n        true\n        && signal.foo", "33:18", "undeclared"},
 }
 
@@ -163,8 +175,10 @@ func endless(n int) string {
 func TestBrokenFiles(t *testing.T) {
 	_, err := policy.Parse("sound.yaml", []byte(sound))
 	require.NoError(t, err)
-	_, err = policy.Parse("sound.yaml", []byte(strings.ReplaceAll(sound, "\n", "\r\n")))
-	require.NoError(t, err)
+	for _, same := range []string{strings.ReplaceAll(sound, "\n", "\r\n"), "\ufeff" + sound, "---\n" + sound + "...\n"} {
+		_, err = policy.Parse("sound.yaml", []byte(same))
+		require.NoError(t, err)
+	}
 	require.GreaterOrEqual(t, len(broken), 50)
 	for i, b := range broken {
 		require.Contains(t, sound, b.old)

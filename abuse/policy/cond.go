@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -41,6 +42,8 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	options := []cel.EnvOption{
 		cel.ParserRecursionLimit(50), cel.ParserExpressionSizeLimit(MaxCondition), cel.DefaultUTCTimeZone(true),
 		cel.EnableMacroCallTracking(), // so that what a macro became can be written down again
+		// What is written down wrong could never be computed, and would be unknown for ever.
+		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals()),
 	}
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, celTypes[v.is]))
@@ -122,6 +125,16 @@ func (t *translator) reproducible() (err error) {
 	return err
 }
 
+// What must be written as it is.
+const (
+	likeDuration = `a duration is as "90m" or "36h"`
+	likeTime     = `a time is as "2026-01-02T03:04:05Z"`
+)
+
+// literals says better what cel-go says of them.
+var literals = map[string]string{"invalid duration argument": likeDuration, "invalid timestamp argument": likeTime,
+	"invalid matches argument": "the pattern is no regular expression of RE2"}
+
 // firstIssue is the first by place. Later ones are often its consequences.
 func firstIssue(issues *cel.Issues) *problem {
 	all := issues.Errors()
@@ -136,6 +149,7 @@ func firstIssue(issues *cel.Issues) *problem {
 	})
 	text, _, _ := strings.Cut(first.Message, "\n")
 	text = strings.ReplaceAll(text, " (in container '')", "")
+	text = cmp.Or(literals[text], text)
 	text, _, _ = strings.Cut(text, " expecting {") // a list of all tokens
 	if len(text) > 200 {
 		text = text[:200]
@@ -350,13 +364,13 @@ func (t *translator) moment(name string, args []celast.Expr) (*node, error) {
 	if name == "duration" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return nil, t.wrong(args[0], "a duration is as \"90m\" or \"36h\"")
+			return nil, t.wrong(args[0], likeDuration)
 		}
 		return &node{op: opConst, is: typeDuration, num: int64(d)}, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.Year() < 1700 || at.Year() > 2200 {
-		return nil, t.wrong(args[0], "a time is as \"2026-01-02T03:04:05Z\"")
+		return nil, t.wrong(args[0], likeTime)
 	}
 	return &node{op: opConst, is: typeTime, num: at.UnixNano()}, nil
 }

@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,5 +39,28 @@ func TestDefaultIsTheCoresPolicy(t *testing.T) {
 	t.Log(acted)
 	for _, rule := range core.Rules {
 		require.Positive(t, acted[rule.ID], rule.ID)
+	}
+}
+
+// What a partner says who was wrong too often goes less far by the shipped rules, down to a label and not to nothing.
+func TestDefaultWeighsPartners(t *testing.T) {
+	for weight, want := range map[float64]string{1: "suspend_confirmed", .95: "suspend_confirmed", .9: "limit_confirmed", .6: "friction_confirmed", .5: "label_any", 0: "label_any"} {
+		s, err := social(t, policy.Default()).With(policy.Options{Discount: map[string]float64{"messenger": weight, "bank": 0}})
+		require.NoError(t, err)
+		d := s.Explain(one(), now) // with confidence 85
+		require.Equal(t, want, d.Rule, weight)
+		agree(t, d, s.Decide(one(), now))
+		require.Equal(t, weight < 1, strings.Contains(d.Text(), fmt.Sprintf("(signal.discounted = %d, partner.weight = %v): ", int(85*weight), weight)), d.Text())
+	}
+}
+
+func TestDiscountIsExact(t *testing.T) {
+	s := parse(t, rule("r", "live", "label", "signal.discounted >= 0", ""))
+	e := one()
+	e.Sightings[0].Signal.Confidence = 100
+	for percent := range 101 {
+		x, err := s.With(policy.Options{Discount: map[string]float64{"messenger": float64(percent) / 100}})
+		require.NoError(t, err)
+		require.Contains(t, x.Explain(e, now).Text(), fmt.Sprintf("(signal.discounted = %d", percent))
 	}
 }

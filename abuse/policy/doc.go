@@ -54,8 +54,9 @@
 // In a reason {sentence} is the sentence that package abuse makes (in English), and
 // {account}, {action}, {scope}, {until}, {days}, {rule}, {version}, {origin},
 // {category}, {confidence}, {severity}, {reports} and {signals} (how many carry
-// the step) are what they say; of several signals the one that came nearest to the
-// rule speaks.
+// the step) are what they say; of several signals that one speaks of which the sentence
+// does, so that a reason says the same in each language. It tells of the step as of one that
+// is taken, in every mode.
 //
 // Where a condition has a colon or a hash in it, YAML wants it quoted, or as a block
 // below "when: |" or "when: >". Comments of CEL stand only in a block below |.
@@ -64,7 +65,7 @@
 // that are not known, anchors and aliases are errors. Every error is an [*Error]
 // with file, line and column, also within conditions. No rule is harsher than one
 // before it in its file, whatever their statuses, so that a signal more never makes
-// a decision milder.
+// a decision milder, unless a condition asks that there be few.
 //
 // # Which rule
 //
@@ -149,8 +150,9 @@
 // Two things come from without, and a [Current] ties them. A daily_cap is counted by who puts steps in
 // force: package cases does, where its Config has RuleCap from [Current.RuleCap] (or [Set.RuleCap]).
 // Without that line it does not know of the cap. The weight of a partner comes from its scorecard there, by
-// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted or partner.weight look at it, and
-// default.yaml has none.
+// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted or partner.weight look at it. Those
+// of default.yaml do, but for its label; without weights it decides as [abuse.DefaultPolicy] does. What corroborates
+// another signal is not discounted.
 //
 // # Speed
 //

@@ -202,7 +202,7 @@ func (f *facts) about(s *Set, e *abuse.Evidence, w *abuse.Weighed, now time.Time
 		}
 	}
 	f.set(signalConfidence, int64(x.Confidence))
-	f.set(signalDiscounted, int64(float64(x.Confidence)*weight))
+	f.set(signalDiscounted, int64(float64(x.Confidence)*weight+1e-9)) // 0.29 of 100 is 29, and not 28.999...
 	f.set(signalSeverity, int64(x.Severity))
 	f.setIf(x.Reports > 0, signalReports, int64(x.Reports))
 	f.set(signalConfirmed, bit(x.Class == abuse.Confirmed))

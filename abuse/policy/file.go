@@ -126,17 +126,26 @@ func (r *reader) guards(n ast.Node) *abuse.Policy {
 		"require_verified":       func(n ast.Node) { p.RequireVerified = r.yes(n, "require_verified") },
 		"skew":                   func(n ast.Node) { p.Skew = r.duration(n, "skew", 0, day) },
 		"corroboration":          func(n ast.Node) { p.Corroboration = int(r.number(n, "corroboration", 0, 100)) },
-		"corroboration_severity": func(n ast.Node) { r.enum(n, "corroboration_severity", &p.CorroborationSeverity) },
+		"corroboration_severity": func(n ast.Node) { enum(r, n, "corroboration_severity", &p.CorroborationSeverity) },
 	})
 	return &p
 }
 
-// enum reads a word of a closed list.
-func (r *reader) enum(n ast.Node, what string, to interface{ UnmarshalText([]byte) error }) {
+// enum reads a word of a closed list, and an error tells all of them.
+func enum[E interface {
+	~uint8
+	String() string
+}](r *reader, n ast.Node, what string, to *E) {
 	s := r.text(n, what)
-	if r.err == nil && to.UnmarshalText([]byte(s)) != nil {
-		r.fail(tokenOf(n), what+" is not one of the known words")
+	var all []string
+	for e := E(1); e.String() != E(0).String(); e++ { // which is "invalid"
+		if *to = e; e.String() == s {
+			return
+		}
+		all = append(all, e.String())
 	}
+	*to = 0
+	r.fail(tokenOf(n), what+" must be one of "+strings.Join(all, ", "))
 }
 
 // duration reads what time.ParseDuration does, and days as in "90d".
@@ -166,22 +175,22 @@ func (r *reader) rule(c *compiler, n ast.Node) *rule {
 			}
 		},
 		"version":   func(n ast.Node) { x.Version = int(r.number(n, "version", 1, 1e9)) },
-		"status":    func(n ast.Node) { r.enum(n, "status", &x.Status) },
+		"status":    func(n ast.Node) { enum(r, n, "status", &x.Status) },
 		"expires":   func(n ast.Node) { x.Expires = r.moment(n, "expires") },
 		"daily_cap": func(n ast.Node) { x.DailyCap = int(r.number(n, "daily_cap", 1, 1e9)) },
 		"when":      func(n ast.Node) { x.when = r.when(c, n) },
 		"action": func(n ast.Node) {
-			r.enum(n, "action", &x.Action)
+			enum(r, n, "action", &x.Action)
 			if r.err == nil && x.Action == abuse.None {
 				r.fail(tokenOf(n), "action must be harsher than none")
 			}
 		},
 		"for":   func(n ast.Node) { x.For = r.duration(n, "for", time.Second, abuse.MaxDuration) },
-		"scope": func(n ast.Node) { r.enum(n, "scope", &x.Scope) },
+		"scope": func(n ast.Node) { enum(r, n, "scope", &x.Scope) },
 		"categories": func(n ast.Node) {
 			r.list(n, "categories", func(n ast.Node) {
 				var k abuse.Category
-				r.enum(n, "a category", &k)
+				enum(r, n, "a category", &k)
 				x.categories = append(x.categories, k)
 			})
 			if r.err == nil && len(x.categories) == 0 {

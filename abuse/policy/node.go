@@ -298,9 +298,20 @@ func (f *facts) write(b *strings.Builder, v fact) {
 		return
 	}
 	b.WriteString(" = ")
-	if variables[v].is == typeInt { // as textOf has it
+	switch {
+	case v == signalSeverity: // the words that conditions have for these
+		b.WriteString(abuse.Severity(f.num[v]).String())
+		return
+	case v == signalActionTaken:
+		b.WriteString(abuse.Action(f.num[v]).String())
+		return
+	case variables[v].is == typeInt: // as textOf has it
 		var room [20]byte
 		b.Write(strconv.AppendInt(room[:0], f.num[v], 10))
+		if v == signalDiscounted && f.num[v] != f.num[signalConfidence] { // why it is less
+			b.WriteString(", ")
+			f.write(b, partnerWeight)
+		}
 		return
 	}
 	b.WriteString(textOf(f.value(v)))

@@ -49,14 +49,25 @@ func parseTemplate(tag language.Tag, text string) (template, string) {
 
 // Reason gives why a decision of this set was made, in the first of the languages
 // (BCP 47 tags, the most wanted first) that its rule has a reason in, by the best
-// match, else in the rule's first. Where no rule was met, or it has no reasons, it
-// is the decision's own sentence, in English. Tags that are none are passed over.
+// match, else in the rule's first. Tags that are none are passed over.
+//
+// It is the decision's own reason where no rule was met, or the rule has none; where it was
+// another version of the rule; and where a bound or a person has come to another step than
+// the rule did, for then a reason of the rule would tell of a step that was not taken.
 func (s *Set) Reason(d abuse.Decision, languages ...string) string {
 	r := s.byID[d.Rule]
-	if r == nil || len(r.reasons) == 0 {
+	if r == nil || len(r.reasons) == 0 || !r.made(&d) {
 		return d.Reason
 	}
 	return r.reason(&d, d.Reason, languages)
+}
+
+// made says whether a decision is as this version of the rule came to it.
+func (r *rule) made(d *abuse.Decision) bool {
+	met := slices.ContainsFunc(d.Explanation.Rules, func(o abuse.RuleOutcome) bool {
+		return o.Rule == r.ID && o.Version == r.Version && o.Met == abuse.Yes
+	})
+	return met && d.Action == r.Action && d.Reviewer == "" && len(d.Bounds) == 0
 }
 
 func (r *rule) reason(d *abuse.Decision, sentence string, languages []string) string {

@@ -109,7 +109,7 @@ var defaultSet = sync.OnceValue(func() *Set {
 })
 
 // Default gives the rules of default.yaml: they decide as [abuse.DefaultPolicy]
-// does, for no name and in the background. [Set.With] gives them the service's name and
+// does, as long as no partner is weighed, for no name and in the background. [Set.With] gives them the service's name and
 // makes them live.
 func Default() *Set { return defaultSet() }
 

@@ -253,8 +253,8 @@ func TestExplanation(t *testing.T) {
 		require.Equal(t, a.Hash(), x.PolicyHash)
 	}
 	text := a.Explain(one(), now).Text()
-	for _, says := range []string{"signal.confidence >= 80 (signal.confidence = 85): yes", "rule suspend_confirmed version 1 (suspend): yes",
-		"origin messenger", "signal.reviewed (signal.reviewed = false): no", "of policy " + a.Hash().String()[:16]} {
+	for _, says := range []string{"signal.discounted >= 80 (signal.discounted = 85): yes", "rule suspend_confirmed version 1 (suspend): yes",
+		"origin messenger", "signal.severity >= high (signal.severity = high): yes", "signal.reviewed (signal.reviewed = false): no", "of policy " + a.Hash().String()[:16]} {
 		require.Contains(t, text, says)
 	}
 }
@@ -271,6 +271,47 @@ func TestReasons(t *testing.T) {
 	s, err := s.With(policy.Options{Languages: []string{"de"}})
 	require.NoError(t, err)
 	require.Equal(t, german, s.Explain(one(), now).Reason)
+}
+
+// Of several signals a reason speaks of the same one in each language, whatever the order.
+func TestReasonsOfOneSignal(t *testing.T) {
+	s := social(t, policy.Default())
+	weak, sure := strong(1, "messenger"), strong(2, "bank")
+	weak.Confidence, sure.Confidence, sure.Cause = 81, 95, weak.ID
+	for _, of := range [][2]abuse.Signal{{weak, sure}, {sure, weak}} {
+		of[0].Origin, of[1].Origin = "first", "second"
+		e := one()
+		e.Sightings = []abuse.Sighting{sighting(of[0], hashing.Phone), sighting(of[1], hashing.Phone)}
+		d := s.Explain(e, now)
+		require.Equal(t, "suspend_confirmed", d.Rule)
+		require.Len(t, d.Signals, 2)
+		require.Contains(t, d.Reason, "confidence 95")
+		require.Contains(t, s.Reason(d, "de"), "Sicherheit 95 von 100")
+		last := d.Explanation.Rules[len(d.Explanation.Rules)-1]
+		require.Equal(t, sure.ID, last.Signal, "and so do the leaves")
+	}
+}
+
+// A reason of the rule is not told of a step that the rule did not come to.
+func TestReasonOfAnotherStep(t *testing.T) {
+	s := social(t, policy.Default())
+	d := s.Explain(one(), now)
+	for what, change := range map[string]func(*abuse.Decision){
+		"bounded":    func(d *abuse.Decision) { d.Bounds = []abuse.Bound{{Name: "cap_rule_day", Proposed: d.Action}} },
+		"milder":     func(d *abuse.Decision) { d.Action = abuse.Label },
+		"a person's": func(d *abuse.Decision) { d.Reviewer = "r.mueller" },
+		"of another version": func(d *abuse.Decision) {
+			d.Explanation.Rules = slices.Clone(d.Explanation.Rules)
+			d.Explanation.Rules[len(d.Explanation.Rules)-1].Version++
+		},
+		"not explained": func(d *abuse.Decision) { d.Explanation = abuse.Explanation{} },
+	} {
+		other := d
+		change(&other)
+		other.Reason = "A label and nothing harsher."
+		require.Equal(t, other.Reason, s.Reason(other, "de"), what)
+	}
+	require.Contains(t, s.Reason(d, "de"), "Gesperrt")
 }
 
 // Options change what they name, and the hash with it.

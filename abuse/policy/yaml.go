@@ -21,7 +21,8 @@ import (
 const MaxFile = 1 << 20
 
 const (
-	maxDepth = 100     // of brackets within each other
+	maxDepth = 100     // of brackets within each other, and of lists begun on one line
+	maxMarks = 2       // lines that begin or end a document
 	maxLine  = 1 << 14 // bytes of a line of YAML
 )
 
@@ -71,6 +72,7 @@ func (r *reader) failAt(line, column int, problem string) {
 
 // open parses the file and gives its one document; nil: it cannot be read.
 func (r *reader) open(data []byte) (top ast.Node) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors put a byte order mark first
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if !r.sound(data) {
 		return nil
@@ -92,6 +94,9 @@ func (r *reader) open(data []byte) (top ast.Node) {
 	switch {
 	case errors.As(err, &syntax):
 		problem, _, _ := strings.Cut(syntax.GetMessage(), "\n")
+		if strings.Contains(problem, "mapping value") {
+			problem += "; quote a text with a colon in it"
+		}
 		r.fail(syntax.GetToken(), "syntax: "+problem)
 	case err != nil:
 		r.failAt(1, 1, "the file cannot be read as YAML")
@@ -132,10 +137,32 @@ func (r *reader) sound(data []byte) bool {
 			r.failAt(line, column, "the line is too long")
 		}
 	}
-	if json && r.err == nil {
+	switch {
+	case r.err != nil:
+	case json:
 		r.soundJSON(data)
+	default:
+		r.soundYAML(data)
 	}
 	return r.err == nil
+}
+
+// soundYAML refuses what the parser would take minutes for: many documents, and many lists begun on one line.
+func (r *reader) soundYAML(data []byte) {
+	line, marks := 0, 0
+	for row := range bytes.Lines(data) {
+		line++
+		if bytes.HasPrefix(row, []byte("---")) || bytes.HasPrefix(row, []byte("...")) {
+			marks++
+		}
+		begin := row[:len(row)-len(bytes.TrimLeft(row, "-? "))]
+		switch {
+		case marks > maxMarks:
+			r.failAt(line, 1, "the file must hold one document")
+		case bytes.Count(begin, []byte("- "))+bytes.Count(begin, []byte("? ")) > maxDepth:
+			r.failAt(line, 1, "lists are nested too deeply")
+		}
+	}
 }
 
 // soundJSON finds where JSON is none, which YAML would let pass.
@@ -243,19 +270,24 @@ func (r *reader) text(n ast.Node, what string) string {
 		return n.Value
 	case *ast.LiteralNode:
 		return n.Value.Value
+	case *ast.TagNode, *ast.AnchorNode, *ast.AliasNode:
+		r.fail(tokenOf(n), what+" must be text; quote one that begins with !, & or *")
+	default:
+		r.fail(tokenOf(n), what+" must be text")
 	}
-	r.fail(tokenOf(n), what+" must be text")
 	return ""
 }
 
 func (r *reader) number(n ast.Node, what string, least, most int64) int64 {
 	if i, ok := n.(*ast.IntegerNode); ok {
-		v, err := strconv.ParseInt(fmt.Sprint(i.Value), 10, 64)
-		if err == nil && v >= least && v <= most {
+		// As it is written, in decimal: of 010 one reader of YAML makes eight, and another ten.
+		text := i.GetToken().Value
+		v, err := strconv.ParseInt(text, 10, 64)
+		if err == nil && strconv.FormatInt(v, 10) == text && v >= least && v <= most {
 			return v
 		}
 	}
-	r.fail(tokenOf(n), fmt.Sprintf("%s must be a whole number of %d to %d", what, least, most))
+	r.fail(tokenOf(n), fmt.Sprintf("%s must be a whole number of %d to %d, in plain digits", what, least, most))
 	return 0
 }
 
@@ -294,11 +326,15 @@ func (r *reader) block(n ast.Node, what string) (string, place) {
 	if _, ok := n.(*ast.LiteralNode); ok {
 		p.line++
 		var rows []string
+		base := 0 // the indent of the first row that is not empty
 		for i := p.line - 1; i < len(r.lines) && len(rows) <= strings.Count(text, "\n")+len(text); i++ {
 			row := strings.TrimRight(r.lines[i], " \r")
 			indent := len(row) - len(strings.TrimLeft(row, " "))
-			if row != "" && (len(rows) > 0 && indent < p.indents[0] || indent == 0) {
+			if row != "" && (indent < base || indent == 0) {
 				break
+			}
+			if base == 0 {
+				base = indent
 			}
 			rows, p.indents = append(rows, row[indent:]), append(p.indents, indent)
 		}

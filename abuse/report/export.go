@@ -43,8 +43,11 @@ type Export struct {
 	At        time.Time        `json:"at"`
 	Signals   []SubjectSignal  `json:"signals"`   // by the time of the first decision about them
 	Decisions []SubjectDecided `json:"decisions"` // the first one first
-	Kept      string           `json:"kept,omitempty"`
-	Rights    string           `json:"rights,omitempty"`
+	// Undecided says that what partners have sent about the account has changed, and no decision has weighed
+	// that yet: ask again. Only [ReadExport] can tell.
+	Undecided bool   `json:"undecided,omitempty"`
+	Kept      string `json:"kept,omitempty"`
+	Rights    string `json:"rights,omitempty"`
 }
 
 // SubjectSignal is what a partner has said, as its last revision that was decided on has it. A signal that
@@ -207,7 +210,7 @@ const exportRun = 256
 
 // ReadExport makes an export of all decisions about an account in a store: the rows of table Decisions
 // whose key begins with the length of the reference in two bytes and the reference, as package watch
-// writes them. Errors are those of [NewExport] and of the reader.
+// writes them; and of whether table Undecided has that key. Errors are those of [NewExport] and of the reader.
 func ReadExport(r abuse.Reader, s Subject) (*Export, error) {
 	if len(s.Account) < 1 || len(s.Account) > 256 {
 		return nil, &abuse.Error{Field: "export account", Problem: "must have 1 to 256 bytes"}
@@ -224,10 +227,19 @@ func ReadExport(r abuse.Reader, s Subject) (*Export, error) {
 			all = append(all, row.Value)
 		}
 		if len(rows) < exportRun {
-			return NewExport(s, all)
+			break
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 	}
+	waiting, err := r.Get(abuse.Undecided, prefix)
+	if err != nil {
+		return nil, err
+	}
+	e, err := NewExport(s, all)
+	if err == nil {
+		e.Undecided = waiting[0] != nil
+	}
+	return e, err
 }
 
 // reportsBand says roughly how many have reported: the number could tell who it was.
@@ -311,6 +323,10 @@ func (e *Export) Text() string {
 	line("Decisions: ", strconv.Itoa(len(e.Decisions)))
 	for i := range e.Decisions {
 		e.Decisions[i].text(line, i+1)
+	}
+	if e.Undecided {
+		line()
+		line("Something that other services have sent about the account has changed, and is not decided on yet: ask again")
 	}
 	for _, s := range []string{e.Kept, e.Rights} {
 		if s != "" {

@@ -98,8 +98,26 @@ func TestReadExport(t *testing.T) {
 		e, err := report.ReadExport(r, subject())
 		require.NoError(t, err)
 		require.Len(t, e.Decisions, many)
+		require.False(t, e.Undecided)
 		_, err = report.ReadExport(r, report.Subject{Account: strings.Repeat("x", 257)})
 		require.Error(t, err)
+		return nil
+	}))
+}
+
+// Who asks before the first decision is not told that nothing is held.
+func TestReadExportUndecided(t *testing.T) {
+	store := abuse.NewMemory()
+	require.NoError(t, store.Update(t.Context(), func(w abuse.Writer) error {
+		return w.Put(abuse.Undecided, append(binary.BigEndian.AppendUint16(nil, uint16(len(secret))), secret...), []byte("x"))
+	}))
+	require.NoError(t, store.View(t.Context(), func(r abuse.Reader) error {
+		for account, undecided := range map[string]bool{secret: true, secret + "x": false} {
+			e, err := report.ReadExport(r, report.Subject{Account: account})
+			require.NoError(t, err)
+			require.Equal(t, undecided, e.Undecided)
+			require.Equal(t, undecided, strings.Contains(e.Text(), "not decided on yet"))
+		}
 		return nil
 	}))
 }
@@ -143,7 +161,7 @@ func ExampleTally() {
 	f, _ := tally.Figures(from, to, report.DefaultThreshold)
 	fmt.Print(f.Text())
 	// Output:
-	// from 2026-01-01 to 2026-07-01; counts below 10 are not shown
+	// from 2026-01-01 to 2026-07-01; counts and differences below 10 are not shown
 	// category                  received     matched    actioned   retracted  overturned      undone
 	// spam                           <10           0           0           0           0           0
 	// phishing                        25          12          12           0           0           0

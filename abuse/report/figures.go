@@ -81,7 +81,8 @@ func (t *Tally) count(c Column, id uuid.UUID, category abuse.Category) bool {
 
 // Decision counts a decision, live or not: its signals as matched, those that carried a live step as
 // actioned, and, if it undoes one that was counted before, that one as undone. Decisions are to be
-// given in the order in which they were made. Again is nothing.
+// given in the order in which they were made. Again is nothing. The undoing of a step that was taken before the
+// first of them is not counted: so a short period says too little of those that took long.
 func (t *Tally) Decision(d abuse.Decision) {
 	if _, again := t.decided[d.ID]; again {
 		return
@@ -130,6 +131,11 @@ const (
 // which it was chosen can in some cases still compute both. The median is of the undos that are shown,
 // and shown if these are Threshold or more, in whole hours.
 //
+// What a column lacks of the one that holds it is a count too: of 12 signals that were actioned and 11
+// that were overturned one was right. So a cell that lacks 1 to Threshold-1 of such a one that is shown is
+// suppressed as well, and may be any of as many numbers: known is that it is at least N, or, where the other
+// is below 2*Threshold-1 itself, no more than that it is less.
+//
 // That holds for one set of figures. Two sets about periods that overlap may be subtracted: publish none.
 type Figures struct {
 	From, To  time.Time // the period, as the caller names it
@@ -151,7 +157,7 @@ type Line struct {
 	Cells    [columnEnd]Cell
 }
 
-// Cell is a count. Suppressed: N is not known; in a total it is a lower bound.
+// Cell is a count. Suppressed: it is not known, but for N as a lower bound.
 type Cell struct {
 	N          int
 	Suppressed bool
@@ -175,15 +181,21 @@ func (t *Tally) Figures(from, to time.Time, threshold int) (Figures, error) {
 		line := Line{Category: category}
 		for c := Received; c < columnEnd; c++ {
 			cell, total := &line.Cells[c], &f.Total.Cells[c]
-			switch n := t.counts[c][category]; {
+			n, holder := t.counts[c][category], line.holder(c)
+			switch {
 			case n > 0 && n < threshold:
-				cell.Suppressed, total.Suppressed = true, true
+				cell.Suppressed = true
+			case n < holder && holder-n < threshold:
+				cell.Suppressed = true
+				if holder >= 2*threshold-1 {
+					cell.N = holder - threshold + 1
+				}
 			default:
 				cell.N = n
-				total.N += n
-				if c == Undone {
-					undone = append(undone, t.undone[category]...)
-				}
+			}
+			total.N, total.Suppressed = total.N+cell.N, total.Suppressed || cell.Suppressed
+			if c == Undone && !cell.Suppressed {
+				undone = append(undone, t.undone[category]...)
 			}
 		}
 		f.Lines = append(f.Lines, line)
@@ -192,6 +204,19 @@ func (t *Tally) Figures(from, to time.Time, threshold int) (Figures, error) {
 		f.MedianShown, f.MedianUndo = true, median(undone).Round(time.Hour)
 	}
 	return f, nil
+}
+
+// holders are the columns that hold all that another counts.
+var holders = [columnEnd][]Column{Matched: {Received}, Actioned: {Received, Matched}, Retracted: {Received}, Overturned: {Received, Matched, Actioned}}
+
+// holder gives the smallest count that is shown and not zero of the columns that hold another; 0 if there is none.
+func (l *Line) holder(c Column) (least int) {
+	for _, h := range holders[c] {
+		if x := l.Cells[h]; !x.Suppressed && x.N > 0 && (least == 0 || x.N < least) {
+			least = x.N
+		}
+	}
+	return least
 }
 
 func median(all []time.Duration) time.Duration {
@@ -204,9 +229,11 @@ func median(all []time.Duration) time.Duration {
 }
 
 func (f *Figures) cell(l *Line, c Column) string {
-	switch cell := l.Cells[c]; {
-	case cell.Suppressed && l.Category == 0:
+	switch cell, holder := l.Cells[c], l.holder(c); {
+	case cell.Suppressed && (l.Category == 0 || cell.N > 0):
 		return ">=" + strconv.Itoa(cell.N)
+	case cell.Suppressed && holder > f.Threshold && holder < 2*f.Threshold-1:
+		return "<" + strconv.Itoa(holder) // it may be below the threshold, or be near the other
 	case cell.Suppressed:
 		return "<" + strconv.Itoa(f.Threshold)
 	default:
@@ -248,7 +275,7 @@ func (f *Figures) medianHours() string {
 // was counted are left out.
 func (f Figures) Text() string {
 	var b strings.Builder
-	b.WriteString("from " + f.From.Format(time.DateOnly) + " to " + f.To.Format(time.DateOnly) + "; counts below " + strconv.Itoa(f.Threshold) + " are not shown\n")
+	b.WriteString("from " + f.From.Format(time.DateOnly) + " to " + f.To.Format(time.DateOnly) + "; counts and differences below " + strconv.Itoa(f.Threshold) + " are not shown\n")
 	for i, row := range f.rows() {
 		if i > 0 && i <= len(f.Lines) && !slices.ContainsFunc(row[1:], func(s string) bool { return s != "0" }) {
 			continue
@@ -268,7 +295,8 @@ func (f Figures) Text() string {
 }
 
 // CSV writes the figures as RFC 4180 has it: a head, a row for every category, and the total. A
-// suppressed cell is "<10" under a threshold of 10, a total that lacks one ">=1234". The error is the writer's.
+// suppressed cell is "<10" under a threshold of 10, one near to a cell that holds it "<15" or ">=91", a total that
+// lacks one ">=1234". The error is the writer's.
 func (f Figures) CSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	if err := out.WriteAll(f.rows()); err != nil {
@@ -278,14 +306,14 @@ func (f Figures) CSV(w io.Writer) error {
 }
 
 // MarshalJSON gives an object with "from", "to", "threshold", "categories", "total" and
-// "median_undo_hours". A count that is suppressed is null; in the total it is an object with
-// "at_least".
+// "median_undo_hours". A count that is suppressed is null; in the total, and where a lower bound is known, it is
+// an object with "at_least".
 func (f Figures) MarshalJSON() ([]byte, error) {
 	line := func(l *Line) map[string]any {
 		out := map[string]any{}
 		for c := Received; c < columnEnd; c++ {
 			switch cell := l.Cells[c]; {
-			case cell.Suppressed && l.Category == 0:
+			case cell.Suppressed && (l.Category == 0 || cell.N > 0):
 				out[c.String()] = map[string]int{"at_least": cell.N}
 			case cell.Suppressed:
 				out[c.String()] = nil

@@ -56,38 +56,52 @@ func TestSuppressedCellsCannotBeComputed(t *testing.T) {
 	}
 }
 
-// Nor by one who knows that a column holds the next: of what is received some is matched, of that some
-// actioned, of that some overturned.
+// Nor by one who knows that a column holds the next, and subtracts: of what is received some is matched, of that
+// some actioned, of that some overturned; and of what is received some is retracted.
 func TestSuppressedCellsOfNestedColumns(t *testing.T) {
-	const threshold, most = 3, 5
-	columns := []report.Column{report.Received, report.Matched, report.Actioned, report.Overturned}
-	published := map[string][][4]int{}
-	for a := range most {
-		for b := range a + 1 {
-			for c := range b + 1 {
-				for d := range c + 1 {
-					tally, counts := report.Tally{}, [4]int{a, b, c, d}
-					for i, n := range counts {
-						for signal := range n {
-							require.NoError(t, tally.Count(columns[i], number(signal), abuse.Spam))
-						}
-					}
-					f, err := tally.Figures(from, to, threshold)
-					require.NoError(t, err)
-					published[f.Text()] = append(published[f.Text()], counts)
-				}
+	const threshold, most = 3, 8
+	columns := []report.Column{report.Received, report.Matched, report.Actioned, report.Overturned, report.Retracted}
+	published := map[string][][5]int{}
+	for n := range most * most * most * most {
+		counts := [5]int{n % most, n / most % most, n / most / most % most, n / most / most / most}
+		if counts[1] > counts[0] || counts[2] > counts[1] || counts[3] > counts[2] {
+			continue
+		}
+		counts[4] = counts[1]
+		tally := report.Tally{}
+		for i, n := range counts {
+			for signal := range n {
+				require.NoError(t, tally.Count(columns[i], number(signal), abuse.Spam))
+			}
+		}
+		f, err := tally.Figures(from, to, threshold)
+		require.NoError(t, err)
+		data, err := json.Marshal(f)
+		require.NoError(t, err)
+		published[f.Text()+string(data)] = append(published[f.Text()+string(data)], counts)
+		for i, c := range columns {
+			if cell := f.Lines[abuse.Spam-1].Cells[c]; cell.Suppressed {
+				require.LessOrEqual(t, cell.N, counts[i])
+			} else {
+				require.Equal(t, counts[i], cell.N)
 			}
 		}
 	}
-	require.Greater(t, len(published), 10)
+	require.Greater(t, len(published), 30)
 	for text, alike := range published {
-		for at := range columns {
+		different := func(of func([5]int) int) {
 			values := map[int]bool{}
 			for _, one := range alike {
-				values[one[at]] = true
+				values[of(one)] = true
 			}
-			if n := alike[0][at]; n > 0 && n < threshold {
+			if n := of(alike[0]); n > 0 && n < threshold {
 				require.Greater(t, len(values), 1, text)
+			}
+		}
+		for at := range columns {
+			different(func(c [5]int) int { return c[at] })
+			for holder := range at {
+				different(func(c [5]int) int { return c[holder] - c[at] })
 			}
 		}
 	}

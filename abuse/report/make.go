@@ -210,7 +210,11 @@ func (s *Settings) source(out *Statement, d *abuse.Decision, carried []*abuse.We
 		}
 	}
 	if !s.HidePartners {
-		out.SourceIdentity = cut(strings.Join(partners(carried), ", "), MaxShort)
+		names := partners(carried)
+		for len(strings.Join(names, ", ")) > MaxShort {
+			names = names[:len(names)-1] // whole ones: what is left of a name could be another's
+		}
+		out.SourceIdentity = strings.Join(names, ", ")
 	}
 }
 

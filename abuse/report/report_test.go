@@ -279,3 +279,20 @@ func FuzzParseStatement(f *testing.F) {
 		require.Equal(t, s, again)
 	})
 }
+
+// Of very many partners some are named, and none in part.
+func TestWholeNames(t *testing.T) {
+	names, signals := map[string]bool{}, []abuse.Signal(nil)
+	for n := range 12 {
+		s := signal(n)
+		s.Origin = fmt.Sprintf("%s%d.example", strings.Repeat("a", 45), n)
+		names[s.Origin], signals = true, append(signals, s)
+	}
+	st, err := report.NewStatement(decide(signals...), settings())
+	require.NoError(t, err)
+	named := strings.Split(st.SourceIdentity, ", ")
+	require.Greater(t, len(named), 5)
+	for _, n := range named {
+		require.True(t, names[n], n)
+	}
+}

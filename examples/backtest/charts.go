@@ -34,11 +34,24 @@ func drawing(draw func(*charts.Painter) error) (template.HTML, error) {
 	return template.HTML(s), nil // of numbers and of names that stand in this program or in a checked rules file
 }
 
-// curveStep and curveSteps are the scale of recall: 0, 0.005, ... 0.12.
-const (
-	curveStep  = 0.005
-	curveSteps = 25
-)
+// curveSteps are the points of the scale of recall, such as 0, 0.005, ... 0.12.
+const curveSteps = 25
+
+// curveStep gives the finest scale on which the rules have room. Thresholds that go beyond it are in the
+// figures below the chart.
+func curveStep(r *result) float64 {
+	most := 0.0
+	for _, f := range []*figures{&r.HardFigures, &r.SoftFigures} {
+		if f.Recall != nil {
+			most = max(most, *f.Recall)
+		}
+	}
+	step := 0.005
+	for most > step*(curveSteps-1) {
+		step *= 2
+	}
+	return step
+}
 
 // thresholdChart shows precision against recall for each family of thresholds, and the rules.
 func thresholdChart(r *result) (reportChart, error) {
@@ -47,7 +60,8 @@ func thresholdChart(r *result) (reportChart, error) {
 		Head: []string{"score", "threshold", "actions", "precision", "recall"}}
 	var series [][]float64
 	var names []string
-	at := func(recall float64) int { return int(recall/curveStep + 0.5) }
+	step := curveStep(r)
+	at := func(recall float64) int { return int(recall/step + 0.5) }
 	empty := func() []float64 {
 		s := make([]float64, curveSteps)
 		for i := range s {
@@ -65,7 +79,7 @@ func thresholdChart(r *result) (reportChart, error) {
 			if i == 0 {
 				continue
 			}
-			between(line, points[i-1].score, p.score)
+			between(line, step, points[i-1].score, p.score)
 		}
 		series, names = append(series, line), append(names, familyNames[f])
 	}
@@ -74,7 +88,7 @@ func thresholdChart(r *result) (reportChart, error) {
 		of   *figures
 	}{{"rules, hard", &r.HardFigures}, {"rules, soft", &r.SoftFigures}} {
 		dot := empty()
-		if l.of.PrecisionFirst != nil && l.of.Recall != nil && at(*l.of.Recall) < curveSteps {
+		if l.of.PrecisionFirst != nil && l.of.Recall != nil {
 			dot[at(*l.of.Recall)] = *l.of.PrecisionFirst
 			c.Rows = append(c.Rows, []string{l.name, "", count(l.of.Numbers), rateText(l.of.PrecisionFirst), rateText(l.of.Recall)})
 		}
@@ -82,7 +96,7 @@ func thresholdChart(r *result) (reportChart, error) {
 	}
 	labels := make([]string, curveSteps)
 	for i := range labels {
-		labels[i] = fmt.Sprintf("%.3f", float64(i)*curveStep)
+		labels[i] = fmt.Sprintf("%.3f", float64(i)*step)
 	}
 	var err error
 	c.SVG, err = drawing(func(p *charts.Painter) error {
@@ -102,12 +116,12 @@ func thresholdChart(r *result) (reportChart, error) {
 }
 
 // between fills a line from one point to the next, at each step of recall that lies between.
-func between(line []float64, a, b score) {
+func between(line []float64, step float64, a, b score) {
 	if a.Precision == nil || a.Recall == nil || *a.Recall <= *b.Recall {
 		return
 	}
 	for i := range line {
-		x := float64(i) * curveStep
+		x := float64(i) * step
 		if x >= *b.Recall && x <= *a.Recall {
 			part := (x - *b.Recall) / (*a.Recall - *b.Recall)
 			line[i] = *b.Precision + part*(*a.Precision-*b.Precision)

@@ -21,6 +21,7 @@ const (
 	owedRow   = 'o' // debt 1, case 16       -> 1, what of it is done: something is owed to others
 	queueRow  = 'q' // due 8, case 16        -> kind 1: open
 	caseRow   = 'r' // case 16               -> Case, JSON with a version
+	upheldRow = 'u' // account               -> decision 16: by which a person has upheld a step last
 	lastRow   = 'v' // account               -> case 16: its last review
 )
 

@@ -21,8 +21,9 @@ var (
 	ErrClaimed = errors.New("cases: somebody else has the case in hand")
 	// ErrClosed says that the case has its outcome already.
 	ErrClosed = errors.New("cases: the case is closed")
-	// ErrMoved says that there is evidence by now that the person has not seen: claim again.
-	ErrMoved = errors.New("cases: there is other evidence by now: look at it and claim the case again")
+	// ErrMoved says that there is evidence, or another person's word, by now that the person has not
+	// seen: claim again.
+	ErrMoved = errors.New("cases: there is other evidence, or another person's word, by now: look at it and claim the case again")
 	// ErrTooLate says that the time for an appeal is over.
 	ErrTooLate = errors.New("cases: the time for an appeal is over")
 	// ErrTooMany says that a partner has as many open cases here as it may have.

@@ -173,10 +173,12 @@ func (h *Hearings) Forget(w abuse.Writer, account string) error {
 			}
 		}
 		if len(all) < runRows {
-			if err := w.Delete(abuse.Cases, text([]byte{clearRow}, account)); err != nil {
-				return err
+			for _, row := range []byte{clearRow, upheldRow, lastRow} {
+				if err := w.Delete(abuse.Cases, text([]byte{row}, account)); err != nil {
+					return err
+				}
 			}
-			return w.Delete(abuse.Cases, text([]byte{lastRow}, account))
+			return nil
 		}
 	}
 }

@@ -33,6 +33,11 @@ const (
 	debtRetract = 'r' // the withdrawal of a signal
 )
 
+// debts are all kinds, in the order in which they are paid. What is left comes first: it may bring a later
+// word that is to be delivered. References come last: partners that hang may use up all the time that
+// there is, and nobody waits for them to be freed.
+var debts = [...]byte{debtLeft, debtDeliver, debtRetract, debtCarry}
+
 var mark = []byte{1}
 
 func owedKey(debt byte, id uuid.UUID) []byte { return append([]byte{owedRow, debt}, id[:]...) }
@@ -121,6 +126,23 @@ func closeCase(w abuse.Writer, c *Case) error {
 		return err
 	}
 	return writeCase(w, c)
+}
+
+// dropCase takes out a case about an account, or a contested one, with what points to it and what it owes.
+func dropCase(w abuse.Writer, account string, c *Case) error {
+	keys := [][]byte{idKey(caseRow, c.ID), dueKey(queueRow, c.Due, c.ID), dueKey(lateRow, c.Due, c.ID), dueKey(doneRow, c.Closed, c.ID)}
+	for _, debt := range debts {
+		keys = append(keys, owedKey(debt, c.ID))
+	}
+	if account != "" {
+		keys = append(keys, append(text([]byte{ofRow}, account), c.ID[:]...))
+	}
+	for _, key := range keys {
+		if err := w.Delete(abuse.Cases, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // digestID makes a UUID of version 8 of its parts: the same parts give the same ID, so that what

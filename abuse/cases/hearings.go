@@ -196,7 +196,7 @@ func (h *Hearings) ring(ctx context.Context) error {
 			for _, row := range rows {
 				c, err := caseOf(r, row.Key)
 				switch {
-				case errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion):
+				case odd(err):
 					damage = append(damage, err) // and the others are told of
 				case err != nil:
 					return err

@@ -55,8 +55,11 @@ func Record(w abuse.Writer, d abuse.Decision) error {
 	if err != nil {
 		return &abuse.Error{Field: "decision", Problem: "cannot be written"}
 	}
-	key := binary.BigEndian.AppendUint64(text(nil, d.Account), ^uint64(d.At.UnixNano()))
-	return w.Put(abuse.Decisions, append(key, d.ID[:]...), body)
+	return w.Put(abuse.Decisions, decisionKey(d.Account, d.At, d.ID), body)
+}
+
+func decisionKey(account string, at time.Time, id uuid.UUID) []byte {
+	return append(binary.BigEndian.AppendUint64(text(nil, account), ^uint64(at.UnixNano())), id[:]...)
 }
 
 // partnerKey begins the keys of a partner's rows. A name has 64 bytes at most.

@@ -21,8 +21,9 @@ type Carrier struct {
 // Step is what an account is under. The zero Step is none; its Action is not a step.
 type Step struct {
 	Account  string         `json:"-"`
-	Decision uuid.UUID      `json:"decision"` // the last one that said so
-	Action   abuse.Action   `json:"action"`   // label or harsher
+	Decision uuid.UUID      `json:"decision"`    // the last one that said so
+	At       time.Time      `json:"at,omitzero"` // when that was made; zero in rows of before there was this
+	Action   abuse.Action   `json:"action"`      // label or harsher
 	Scope    abuse.Scope    `json:"scope"`
 	Until    time.Time      `json:"until,omitzero"` // zero: without end, which only a person can order
 	Rule     string         `json:"rule"`

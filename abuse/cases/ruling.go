@@ -45,7 +45,7 @@ func (r *Ruling) stands(now time.Time) bool {
 func (r *Ruling) saw(x *abuse.Sighting) bool { return covered(r.Seen, x) }
 
 func (r *Ruling) step() Step {
-	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.since(), Reviewer: r.Reviewer, Carriers: r.Carriers}
+	return Step{Decision: r.Decision, At: r.At, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.since(), Reviewer: r.Reviewer, Carriers: r.Carriers}
 }
 
 func (r *Ruling) since() time.Time {

@@ -296,7 +296,7 @@ func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now ti
 	if err != nil || !under {
 		return decided, err
 	}
-	d, err := findDecision(w, c.Decision.Account, step.Decision)
+	d, err := step.made(w, c.Decision.Account)
 	if errors.Is(err, ErrNoDecision) {
 		return decided, nil // who settles has not recorded it
 	}

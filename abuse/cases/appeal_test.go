@@ -212,7 +212,7 @@ func TestContest(t *testing.T) {
 			return nil
 		}
 	})
-	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(1), Due: session.AddDate(0, 0, 2)}
+	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(1), Due: session.AddDate(0, 0, 5)}
 	for n, change := range []func(*cases.AppealReference){
 		func(r *cases.AppealReference) { r.To = "bank" }, func(r *cases.AppealReference) { r.Reference = cases.Reference{} },
 		func(r *cases.AppealReference) { r.Signal = uuid.Nil },
@@ -270,4 +270,20 @@ func FuzzReference(f *testing.F) {
 		}
 		require.Equal(t, strings.ToLower(text), r.String())
 	})
+}
+
+// A partner that wants all its answers at once does not put them before the reviews that there are.
+func TestContestAtOnce(t *testing.T) {
+	b := newCourt(t, "messenger", nil)
+	b.decide(t, brought("a", alleged(1, "bank")))
+	review := b.only(t)
+	for n := range 3 {
+		c, err := b.Contest(ctx, "social", cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(9 + n),
+			Due: session.Add(time.Minute)})
+		require.NoError(t, err)
+		require.False(t, c.Due.Before(review.Due))
+	}
+	all, err := b.Queue(ctx, 1)
+	require.NoError(t, err)
+	require.Equal(t, review.ID, all[0].ID)
 }

@@ -195,12 +195,7 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 			// The evidence of now and not of then: another answer may have it decided on anew.
 			d.Explanation.Signals, d.Explanation.Holdings, d.Explanation.Unreadable, d.Explanation.Own = x.Signals, x.Holdings, x.Unreadable, x.Own
 		}
-		d.Signals = slices.Clone(d.Signals)
-		for _, carrier := range step.Carriers { // what carries the step by now: an appeal is about that too
-			if !slices.Contains(d.Signals, carrier.Signal) {
-				d.Signals = append(d.Signals, carrier.Signal)
-			}
-		}
+		carriedBy(&d, step.Carriers)
 		if err := w.Put(abuse.Cases, text([]byte{upheldRow}, base.Account), d.ID[:]); err != nil {
 			return d, last, err
 		}
@@ -223,9 +218,23 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		if d, err = h.cfg.Desk.Rule(w, was, ruling, at); err != nil {
 			return d, last, err
 		}
+		if d.Action > abuse.None {
+			carriedBy(&d, slices.DeleteFunc(slices.Clone(step.Carriers), func(c Carrier) bool { return !explains(&was, &c) }))
+		}
 	}
 	d.Reason, d.Undo = c.reasons(r, &d)
 	return d, last, Record(w, d)
+}
+
+// carriedBy adds what carries the step by now to the signals of a person's decision about it: an appeal
+// against that is about them too, and those who sent them hear of it.
+func carriedBy(d *abuse.Decision, carriers []Carrier) {
+	d.Signals = slices.Clone(d.Signals)
+	for _, c := range carriers {
+		d.Signals = append(d.Signals, c.Signal)
+	}
+	slices.SortFunc(d.Signals, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	d.Signals = slices.Compact(d.Signals)
 }
 
 // reasons are the sentences of the person's decision d.

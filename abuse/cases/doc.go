@@ -96,6 +96,15 @@
 // somebody asks, what is in force stays and what has ended stays ended, and a check says that. Hand
 // the accounts to Decider.Reconsider of package watch: they are settled and recorded as after a change.
 //
+// # Between services
+//
+// Three things go from one service to another, over whatever channel they have that says who is at the
+// other end. An [AppealReference] goes from Carry to the partner's [Hearings.Contest], and a [Receipt]
+// from [Desk.Receipts] to the origin that asks: each is one JSON object in a form with a version that its
+// reader takes to the letter, and neither says anything of an account. What becomes of the appeal goes
+// over the feed, as the withdrawal of the signal, to every service that has it; an origin that stands by
+// its signal says nothing, and the account's holder has an answer from people here in any case.
+//
 // # Tables
 //
 // In force: 'a' ‖ account has the step and the ruling; 'e' ‖ end, 8 ‖ account is for Sweep, 'h' ‖

@@ -24,7 +24,8 @@
 // A bound holds new steps alone: those that are harsher than [abuse.Label] and either
 // harsher than what the account is under already, or carried by nothing that was charged for that:
 // when a partner withdraws, others take his step over as a new one of theirs, also by the same signal
-// if they had passed it on. Nothing else is counted, and nothing that makes a step milder is
+// if they had passed it on. Where others join what carries a step already, a harsher one is theirs: those
+// who were charged for the step that there is are not charged again. Nothing else is counted, and nothing that makes a step milder is
 // ever held up. A person's ruling has no bounds. What automation comes to beneath one that has an end
 // has them as ever, and is charged on the day on which it is decided, for it is in force once the
 // ruling has ended. All bounds are in [Limits]; days are those of UTC.

@@ -111,3 +111,19 @@ func TestDamagedAlarmAndStep(t *testing.T) {
 		require.Equal(t, 2, rang, "each once")
 	}
 }
+
+// A case that was claimed by a clock that ran ahead by a year can be claimed by another all the same.
+func TestClaimedAhead(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	id := b.only(t).ID
+	b.clock.add(366 * aDay)
+	_, err := b.Claim(ctx, id, "Agatha")
+	require.NoError(t, err)
+	b.clock.add(-10 * time.Minute)
+	_, err = b.Claim(ctx, id, "Ben")
+	require.ErrorIs(t, err, cases.ErrClaimed)
+	b.clock.add(-366 * aDay)
+	_, err = b.Claim(ctx, id, "Ben")
+	require.NoError(t, err)
+}

@@ -240,7 +240,8 @@ type Figures struct {
 
 const mostFigures = 100_000
 
-// Figures counts open cases, and outcomes since a time. Each is counted up to 100,000.
+// Figures counts open cases, and outcomes since a time, of cases that are kept still. Each is counted up to
+// 100,000.
 func (h *Hearings) Figures(ctx context.Context, since time.Time) (f Figures, err error) {
 	late := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
 	err = h.store.View(ctx, func(r abuse.Reader) error {

@@ -190,6 +190,7 @@ func TestCheckSaysWhatIsInForce(t *testing.T) {
 			require.True(t, under.Until.Equal(answer.Until))
 			if under.Decision != uuid.Nil {
 				require.Equal(t, under.Decision, answer.ID)
+				require.NotZero(t, answer.PolicyHash, "it is the decision as it was recorded")
 			}
 			require.Equal(t, before, f.recorded(account))
 		}

@@ -1,7 +1,10 @@
 package cases
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -23,47 +26,51 @@ const alarmSlice = 100
 
 // Alarms hands on what has rung and was not taken yet, in the order of days, until f gives an
 // error or nothing is left. An alarm for which f has given nil is not handed on again, unless the
-// process or the store fails in between. Alarms of one day and bound are one.
+// process or the store fails in between. Alarms of one day and bound are one. One that is damaged keeps
+// no other from being handed on; it stays, and is in the error.
 func (d *Desk) Alarms(ctx context.Context, f func(context.Context, Alarm) error) error {
 	store, err := d.store()
 	if err != nil {
 		return err
 	}
-	for {
+	var damage error
+	for from := []byte{alarmRow}; ; {
 		var rows []abuse.Row
 		err := store.View(ctx, func(r abuse.Reader) (err error) {
-			rows, err = r.Scan(abuse.Bounds, []byte{alarmRow}, []byte{alarmRow + 1}, alarmSlice)
+			rows, err = r.Scan(abuse.Bounds, from, []byte{alarmRow + 1}, alarmSlice)
 			return err
 		})
 		if err != nil || len(rows) == 0 {
-			return err
+			return errors.Join(damage, err)
 		}
-		taken := 0
+		var taken [][]byte
 		var refused error
 		for _, row := range rows {
 			a, err := parse[Alarm](abuse.Bounds, row.Value)
 			if err != nil {
-				return err
+				damage = cmp.Or(damage, err)
+				continue
 			}
 			if refused = f(ctx, a); refused != nil {
 				break
 			}
-			taken++
+			taken = append(taken, row.Key)
 		}
 		err = store.Update(ctx, func(w abuse.Writer) error {
-			for _, row := range rows[:taken] {
-				if err := w.Delete(abuse.Bounds, row.Key); err != nil {
+			for _, key := range taken {
+				if err := w.Delete(abuse.Bounds, key); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 		if refused != nil {
-			return refused
+			err = refused
 		}
 		if err != nil {
-			return err
+			return errors.Join(damage, err)
 		}
+		from = append(bytes.Clone(rows[len(rows)-1].Key), 0)
 	}
 }
 

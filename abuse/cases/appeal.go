@@ -145,8 +145,9 @@ func (h *Hearings) reference(appeal uuid.UUID, to string, signal uuid.UUID) (r R
 
 // Contest takes the reference of an appeal from a partner that acted on a signal of this service's,
 // and puts it before a person here. From is the partner as authenticated. Where the person overturns
-// it the signal is withdrawn, by Retract, and so for every service that acted on it. The same again
-// changes nothing. Whether the signal is this service's is for the caller to know, who should answer
+// it the signal is withdrawn, by Retract, and so for every service that acted on it. It is due when the
+// partner says, but not before a review that is opened at the time, nor later than AnswerWithin. The same
+// again changes nothing. Whether the signal is this service's is for the caller to know, who should answer
 // alike for those that are and those that are not.
 //
 // It gives [ErrTooMany] where the partner has as many open cases as it may have, and an
@@ -161,9 +162,13 @@ func (h *Hearings) Contest(ctx context.Context, from string, ref AppealReference
 		return c, &abuse.Error{Field: "appeal reference", Problem: "must have a reference and a signal"}
 	}
 	now := h.now()
+	// It may be wanted sooner than we would answer, but not be put before all that is in the queue.
 	due := now.Add(h.cfg.AnswerWithin)
 	if ref.Due.After(now) && ref.Due.Before(due) {
 		due = ref.Due.UTC()
+		if soonest := now.Add(min(h.cfg.ReviewWithin, h.cfg.AnswerWithin)); due.Before(soonest) {
+			due = soonest
+		}
 	}
 	err = h.store.Update(ctx, func(w abuse.Writer) error {
 		id := digestID("contested", []byte(from), ref.Reference[:], ref.Signal[:])

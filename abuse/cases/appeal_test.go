@@ -212,7 +212,7 @@ func TestContest(t *testing.T) {
 			return nil
 		}
 	})
-	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(1), Due: session.AddDate(0, 0, 2)}
+	ref := cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(1), Due: session.AddDate(0, 0, 5)}
 	for n, change := range []func(*cases.AppealReference){
 		func(r *cases.AppealReference) { r.To = "bank" }, func(r *cases.AppealReference) { r.Reference = cases.Reference{} },
 		func(r *cases.AppealReference) { r.Signal = uuid.Nil },
@@ -270,4 +270,47 @@ func FuzzReference(f *testing.F) {
 		}
 		require.Equal(t, strings.ToLower(text), r.String())
 	})
+}
+
+// A partner that wants all its answers at once does not put them before the reviews that there are.
+func TestContestAtOnce(t *testing.T) {
+	b := newCourt(t, "messenger", nil)
+	b.decide(t, brought("a", alleged(1, "bank")))
+	review := b.only(t)
+	for n := range 3 {
+		c, err := b.Contest(ctx, "social", cases.AppealReference{To: "messenger", Reference: cases.Reference{1}, Signal: allegedID(9 + n),
+			Due: session.Add(time.Minute)})
+		require.NoError(t, err)
+		require.False(t, c.Due.Before(review.Due))
+	}
+	all, err := b.Queue(ctx, 1)
+	require.NoError(t, err)
+	require.Equal(t, review.ID, all[0].ID)
+}
+
+// An appeal against what a person has made of a step reaches all who sent what carried it by then, also
+// those who were not yet heard in the decision that the case was opened for.
+func TestAppealAgainstRuling(t *testing.T) {
+	for _, r := range []cases.Resolution{{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 40)},
+		{Outcome: cases.Changed, Step: abuse.Disable, ForEver: true}} {
+		told := map[string]int{}
+		b := newCourt(t, self, func(c *cases.HearingsConfig) {
+			c.Carry = func(_ context.Context, ref cases.AppealReference) error { told[ref.To]++; return nil }
+		})
+		b.decide(t, brought("a", alleged(2, "messenger")))
+		b.decide(t, brought("a", alleged(2, "messenger"), alleged(1, "bank"), trivial(3, "market")))
+		d := b.resolve(t, b.only(t).ID, r)
+		require.Equal(t, []uuid.UUID{allegedID(1), allegedID(2)}, d.Signals)
+		appeal, err := b.Open(ctx, "a", d.ID)
+		require.NoError(t, err)
+		require.NoError(t, b.Work(ctx))
+		require.Equal(t, map[string]int{"bank": 1, "messenger": 1}, told)
+		b.resolve(t, appeal.ID, overturned(cases.WrongSignal))
+		require.Equal(t, abuse.None, b.action(t, "a"))
+		for _, partner := range []string{"bank", "messenger"} {
+			card, err := b.Card(ctx, partner)
+			require.NoError(t, err)
+			require.Equal(t, 1, card.Wrong, partner)
+		}
+	}
 }

@@ -313,3 +313,27 @@ func TestStepsAndForget(t *testing.T) {
 	require.Equal(t, abuse.None, b.under("a-3").Action)
 	require.Empty(t, b.carried("messenger.example", 3))
 }
+
+// A partner that says something and takes it back, again and again, of an account that another's signal
+// has limited, uses up its own caps and not the other's, whose signal goes on to count.
+func TestTogglingIsCharged(t *testing.T) {
+	b := newBench(t, func(c *cases.Config) { c.Limits.PartnerDay, c.Limits.SignalAccounts = 8, 8 })
+	mild := strong(1, "messenger.example")
+	mild.Confidence = 60
+	first := b.settle(evidence("anna", mild))
+	require.Greater(t, first.Action, abuse.Label)
+	harsher := 0
+	for n := range 20 {
+		d := b.settle(evidence("anna", mild, strong(100+n, "market.example")))
+		if d.Action > first.Action {
+			harsher++
+		}
+		require.Equal(t, first.Action, b.settle(evidence("anna", mild)).Action)
+	}
+	require.Equal(t, 8, harsher)
+	for n := range 7 { // the first step was one of eight
+		mild.ID = signalID(1)
+		require.Equal(t, first.Action, b.settle(evidence(fmt.Sprint("b-", n), mild)).Action, n)
+	}
+	require.Less(t, b.settle(evidence("b-7", mild)).Action, first.Action, "and no more")
+}

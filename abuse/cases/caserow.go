@@ -21,6 +21,7 @@ const (
 	owedRow   = 'o' // debt 1, case 16       -> 1, what of it is done: something is owed to others
 	queueRow  = 'q' // due 8, case 16        -> kind 1: open
 	caseRow   = 'r' // case 16               -> Case, JSON with a version
+	upheldRow = 'u' // account               -> decision 16: by which a person has upheld a step last
 	lastRow   = 'v' // account               -> case 16: its last review
 )
 
@@ -31,6 +32,11 @@ const (
 	debtLeft    = 'l' // what an answer has left is to be looked at; done: 16 bytes, the decision before the answer
 	debtRetract = 'r' // the withdrawal of a signal
 )
+
+// debts are all kinds, in the order in which they are paid. What is left comes first: it may bring a later
+// word that is to be delivered. References come last: partners that hang may use up all the time that
+// there is, and nobody waits for them to be freed.
+var debts = [...]byte{debtLeft, debtDeliver, debtRetract, debtCarry}
 
 var mark = []byte{1}
 
@@ -49,8 +55,11 @@ func Record(w abuse.Writer, d abuse.Decision) error {
 	if err != nil {
 		return &abuse.Error{Field: "decision", Problem: "cannot be written"}
 	}
-	key := binary.BigEndian.AppendUint64(text(nil, d.Account), ^uint64(d.At.UnixNano()))
-	return w.Put(abuse.Decisions, append(key, d.ID[:]...), body)
+	return w.Put(abuse.Decisions, decisionKey(d.Account, d.At, d.ID), body)
+}
+
+func decisionKey(account string, at time.Time, id uuid.UUID) []byte {
+	return append(binary.BigEndian.AppendUint64(text(nil, account), ^uint64(at.UnixNano())), id[:]...)
 }
 
 // partnerKey begins the keys of a partner's rows. A name has 64 bytes at most.
@@ -120,6 +129,23 @@ func closeCase(w abuse.Writer, c *Case) error {
 		return err
 	}
 	return writeCase(w, c)
+}
+
+// dropCase takes out a case about an account, or a contested one, with what points to it and what it owes.
+func dropCase(w abuse.Writer, account string, c *Case) error {
+	keys := [][]byte{idKey(caseRow, c.ID), dueKey(queueRow, c.Due, c.ID), dueKey(lateRow, c.Due, c.ID), dueKey(doneRow, c.Closed, c.ID)}
+	for _, debt := range debts {
+		keys = append(keys, owedKey(debt, c.ID))
+	}
+	if account != "" {
+		keys = append(keys, append(text([]byte{ofRow}, account), c.ID[:]...))
+	}
+	for _, key := range keys {
+		if err := w.Delete(abuse.Cases, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // digestID makes a UUID of version 8 of its parts: the same parts give the same ID, so that what

@@ -15,30 +15,60 @@ import (
 // with an end ("limit for two days") would let them suspend the account again on the day after, over
 // the person's head. So they are put down here, and left out of the evidence once no ruling has them.
 //
-// A finding is what was seen, and not a signal's ID alone: what the same partner sends, or the same
-// origin has found, is the same finding if it is made of the signal that was seen, and so is what has
-// its cause in common with a signal of the same origin, or is a copy that came another way. What
-// another origin makes of it is a finding of its own, for no partner may clear an account of what
-// others will say by giving a signal of its own their ID.
+// A finding is what was seen, and not a signal's ID alone: what the same partner sends is the same
+// finding if it is made of the signal that was seen or has its cause in common with it; so is what the
+// origin says itself, where it was the origin that was heard, and then every copy of that. What came by
+// another is that one's word alone, whatever origin and ID he gives it: it stands for what the origin
+// says, or others pass on, only where they say the same to the letter. So no partner clears an account
+// of what others will say, by a signal with their name and ID that nobody would believe.
 
-// findings appends what was seen with the signals of a decision: each as it came, and its cause, by
-// its origin and from nobody.
+// findings appends what was seen with the signals of a decision: each as it came, its cause, and of one
+// that was passed on what it says. What is the origin's own is from nobody.
 func findings(seen []Carrier, signals []abuse.Weighed) []Carrier {
 	for i := range signals {
-		s := &signals[i].Signal
+		s, from := &signals[i].Signal, ""
 		seen = append(seen, Carrier{signals[i].From, s.Origin, s.ID})
+		if signals[i].From != s.Origin {
+			from = signals[i].From
+			seen = append(seen, Carrier{Origin: s.Origin, Signal: claimID(s)})
+		}
 		if s.Cause != uuid.Nil {
-			seen = append(seen, Carrier{Origin: s.Origin, Signal: s.Cause})
+			seen = append(seen, Carrier{from, s.Origin, s.Cause})
 		}
 	}
 	return seen
 }
 
+// claimID names what a signal says, whoever has passed it on and with whatever revision: a digest, of
+// version 8, where signals have version 7.
+func claimID(s *abuse.Signal) uuid.UUID {
+	said := *s
+	said.Path, said.Revision = nil, 1
+	form, err := said.MarshalBinary()
+	if err != nil {
+		form = s.ID[:] // it is no signal, and nothing was weighed that is like it
+	}
+	return digestID("claim", form)
+}
+
 // covered says whether a signal is of a finding that was seen.
 func covered(seen []Carrier, x *abuse.Sighting) bool {
-	s := &x.Signal
+	s, claim := &x.Signal, uuid.Nil
 	return slices.ContainsFunc(seen, func(c Carrier) bool {
-		return (c.Signal == s.ID || s.Cause != uuid.Nil && c.Signal == s.Cause) && (c.From == x.From || c.Origin == s.Origin)
+		same := c.Signal == s.ID || s.Cause != uuid.Nil && c.Signal == s.Cause
+		switch {
+		case same && c.From == x.From:
+			return true
+		case c.Origin != s.Origin:
+			return false
+		case same:
+			return c.From == "" || c.From == c.Origin
+		case c.From != "" || c.Signal.Version() != 8:
+			return false
+		case claim == uuid.Nil:
+			claim = claimID(s)
+		}
+		return c.Signal == claim
 	})
 }
 
@@ -52,10 +82,16 @@ func clearedAs(how, name string, id uuid.UUID) uuid.UUID {
 
 // clears gives what is put down of a signal, so that [cleared] finds what covered would.
 func clears(x *abuse.Sighting) []uuid.UUID {
-	s := &x.Signal
-	all := []uuid.UUID{clearedAs("found", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
+	s, how, name := &x.Signal, "found", x.Signal.Origin
+	all := []uuid.UUID{clearedAs("sent", x.From, s.ID)}
+	if x.From == s.Origin {
+		all = append(all, clearedAs("found", s.Origin, s.ID))
+	} else {
+		how, name = "sent", x.From
+		all = append(all, claimID(s))
+	}
 	if s.Cause != uuid.Nil {
-		all = append(all, clearedAs("found", s.Origin, s.Cause))
+		all = append(all, clearedAs(how, name, s.Cause))
 	}
 	return all
 }
@@ -63,7 +99,7 @@ func clears(x *abuse.Sighting) []uuid.UUID {
 // cleared says whether a signal is of a finding that was put down.
 func cleared(all map[uuid.UUID]int64, x *abuse.Sighting) bool {
 	s := &x.Signal
-	keys := []uuid.UUID{s.ID, clearedAs("found", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
+	keys := []uuid.UUID{s.ID, claimID(s), clearedAs("found", s.Origin, s.ID), clearedAs("sent", x.From, s.ID)}
 	if s.Cause != uuid.Nil {
 		keys = append(keys, s.Cause, clearedAs("found", s.Origin, s.Cause), clearedAs("sent", x.From, s.Cause))
 	}

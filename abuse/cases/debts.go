@@ -32,9 +32,7 @@ func newPass() *pass { return &pass{map[string]uuid.UUID{}, map[string]bool{}} }
 func (h *Hearings) settleDebts(ctx context.Context) error {
 	var failed []error
 	p := newPass()
-	// What is left comes first: it may bring a later word that is to be delivered. References come last:
-	// partners that hang may use up all the time that there is, and nobody waits for them to be freed.
-	for _, debt := range []byte{debtLeft, debtDeliver, debtRetract, debtCarry} {
+	for _, debt := range debts {
 		if h.payer(debt) == nil {
 			continue
 		}

@@ -41,7 +41,8 @@ type Limits struct {
 	// PartnerShare is how much of RuleDay, CategoryDay, Day and BaseShare one partner may use:
 	// default 0.5, at most 1. At least one step.
 	PartnerShare float64
-	// SignalAccounts is how many accounts one signal may carry a new step on, ever; default 20.
+	// SignalAccounts is how many accounts one signal may carry a new step on, ever; default 20. An account
+	// on which its step has ended, and begins again, counts again.
 	SignalAccounts int64
 	// TripLeast is a count in a day that never leaves the band; default 20. Below zero: no bands.
 	TripLeast int64

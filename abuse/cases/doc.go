@@ -24,7 +24,8 @@
 // A bound holds new steps alone: those that are harsher than [abuse.Label] and either
 // harsher than what the account is under already, or carried by nothing that was charged for that:
 // when a partner withdraws, others take his step over as a new one of theirs, also by the same signal
-// if they had passed it on. Nothing else is counted, and nothing that makes a step milder is
+// if they had passed it on. Where others join what carries a step already, a harsher one is theirs: those
+// who were charged for the step that there is are not charged again. Nothing else is counted, and nothing that makes a step milder is
 // ever held up. A person's ruling has no bounds. What automation comes to beneath one that has an end
 // has them as ever, and is charged on the day on which it is decided, for it is in force once the
 // ruling has ended. All bounds are in [Limits]; days are those of UTC.
@@ -95,6 +96,15 @@
 // rules are others, or the service knows more of an account: its holdings, its own reports. Until
 // somebody asks, what is in force stays and what has ended stays ended, and a check says that. Hand
 // the accounts to Decider.Reconsider of package watch: they are settled and recorded as after a change.
+//
+// # Between services
+//
+// Three things go from one service to another, over whatever channel they have that says who is at the
+// other end. An [AppealReference] goes from Carry to the partner's [Hearings.Contest], and a [Receipt]
+// from [Desk.Receipts] to the origin that asks: each is one JSON object in a form with a version that its
+// reader takes to the letter, and neither says anything of an account. What becomes of the appeal goes
+// over the feed, as the withdrawal of the signal, to every service that has it; an origin that stands by
+// its signal says nothing, and the account's holder has an answer from people here in any case.
 //
 // # Tables
 //

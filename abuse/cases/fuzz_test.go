@@ -16,6 +16,7 @@ func FuzzRows(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", "null", `{"v":1,"row":{}}`, `{"v":2,"row":{}}`, `{"v":1,"row":[]}`,
 		`{"v":1,"row":{"step":{"decision":"019a0000-0000-8000-8000-000000000000","action":"suspend","scope":"services","rule":"x","since":"2026-11-23T12:00:00Z"}}}`,
+		`{"v":1,"row":{"step":{"decision":"019a0000-0000-8000-8000-000000000000","at":"2026-11-23T12:00:00.5Z","action":"limit","scope":"account","rule":"x","since":"2026-11-23T12:00:00Z"}}}`,
 		`{"v":1,"row":{"ruling":{"action":"none","scope":"account","reviewer":"r","decision":"019a0000-0000-8000-8000-000000000000","at":"2026-11-23T12:00:00Z","rule":"x"}}}`,
 		`{"v":1,"row":{"day":20780,"used":3,"mean":1.5,"days":4,"rang":{"cap_day":20780}}}`,
 		`{"v":1,"row":{"at":"2026-11-23T12:00:00Z","bound":"cap_day","kind":"all","limit":1,"used":1}}`,

@@ -9,8 +9,8 @@ import (
 	"github.com/hueandcry/hueandcry/abuse/cases"
 )
 
-// Two people have cases about one account in hand. One upholds, with a signal before him that is
-// withdrawn by then; the other overturns, and has not seen it: what is decided anew is what there is.
+// Two people have cases about one account in hand. One upholds, with a signal before her that is
+// withdrawn by then; the other overturns, once he knows of that.
 func TestUpheldThenOverturned(t *testing.T) {
 	b := newCourt(t, self, nil)
 	gone, mild := alleged(1, "messenger"), alleged(3, "market")
@@ -30,6 +30,12 @@ func TestUpheldThenOverturned(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, abuse.Suspend, d.Action)
 	_, err = b.Resolve(ctx, c.ID, cases.Resolution{Version: c.Version, Reviewer: "Ben", Outcome: cases.Overturned, Ground: cases.WrongSignal})
+	require.ErrorIs(t, err, cases.ErrMoved, "he does not know what she has said")
+	require.Equal(t, abuse.Suspend, b.action(t, "a"))
+	c, err = b.Claim(ctx, c.ID, "Ben")
 	require.NoError(t, err)
-	require.Equal(t, abuse.Friction, b.action(t, "a"), "neither by what is withdrawn, nor free of what is there")
+	require.Equal(t, d.ID, c.Current.ID, "now he does")
+	_, err = b.Resolve(ctx, c.ID, cases.Resolution{Version: c.Version, Reviewer: "Ben", Outcome: cases.Overturned, Ground: cases.WrongSignal})
+	require.NoError(t, err)
+	require.Equal(t, abuse.None, b.action(t, "a"), "all that there is was before him")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,8 +22,9 @@ var (
 	ErrClaimed = errors.New("cases: somebody else has the case in hand")
 	// ErrClosed says that the case has its outcome already.
 	ErrClosed = errors.New("cases: the case is closed")
-	// ErrMoved says that there is evidence by now that the person has not seen: claim again.
-	ErrMoved = errors.New("cases: there is other evidence by now: look at it and claim the case again")
+	// ErrMoved says that there is evidence, or another person's word, by now that the person has not
+	// seen: claim again.
+	ErrMoved = errors.New("cases: there is other evidence, or another person's word, by now: look at it and claim the case again")
 	// ErrTooLate says that the time for an appeal is over.
 	ErrTooLate = errors.New("cases: the time for an appeal is over")
 	// ErrTooMany says that a partner has as many open cases here as it may have.
@@ -55,6 +57,12 @@ type HearingsConfig struct {
 	// 20(1) of the EU's Digital Services Act asks for six months. AnswerWithin is the time in which
 	// it is due; default 14 days.
 	AppealWithin, AnswerWithin time.Duration
+	// KeepClosed is how long a case is kept that has its outcome, with the evidence and the names in it:
+	// at least AppealWithin; default 400 days, for the figures of a year. Work takes out those that have
+	// been closed for longer and owe nothing. What came of them stays: what is in force, what an account
+	// was cleared of, the verdicts on partners. The same question, should it come again, is a new case.
+	// Below zero: until Forget.
+	KeepClosed time.Duration
 	// MostContested is how many open cases one partner may have here by way of its appeals; default
 	// 1000. Above it they are refused, so that nobody fills the queue of another.
 	MostContested int
@@ -95,6 +103,9 @@ type HearingsConfig struct {
 type Hearings struct {
 	cfg   HearingsConfig
 	store abuse.Store
+
+	mu     sync.Mutex // of keptTo
+	keptTo []byte     // where Work goes on taking out what is too old; nil: at the beginning
 }
 
 // NewHearings makes hearings. Every problem of the configuration is in the error, each an [*abuse.Error].
@@ -105,6 +116,7 @@ func NewHearings(cfg HearingsConfig) (*Hearings, error) {
 	cfg.ClaimFor = orDefault(cfg.ClaimFor, 30*time.Minute)
 	cfg.AppealWithin = orDefault(cfg.AppealWithin, 183*day)
 	cfg.AnswerWithin = orDefault(cfg.AnswerWithin, 14*day)
+	cfg.KeepClosed = orDefault(cfg.KeepClosed, max(400*day, cfg.AppealWithin))
 	cfg.MostContested = orDefault(cfg.MostContested, 1000)
 	cfg.Score = cfg.Score.withDefaults()
 	if cfg.Clock == nil {
@@ -125,13 +137,14 @@ func NewHearings(cfg HearingsConfig) (*Hearings, error) {
 		"appeal_within": cfg.AppealWithin, "answer_within": cfg.AnswerWithin} {
 		check(d >= time.Minute && d <= 3*366*day, name, "must be a minute to three years")
 	}
+	check(cfg.KeepClosed < 0 || cfg.KeepClosed >= cfg.AppealWithin, "keep_closed", "must be appeal_within at least")
 	check(cfg.MostContested >= 1, "most_contested", "must be at least 1")
 	problems = append(problems, cfg.Score.problems()...)
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
 	cfg.Key = slices.Clone(cfg.Key)
-	return &Hearings{cfg, cfg.Desk.cfg.Store}, nil
+	return &Hearings{cfg: cfg, store: cfg.Desk.cfg.Store}, nil
 }
 
 func orDefault[T comparable](v, otherwise T) T {
@@ -170,11 +183,11 @@ func (h *Hearings) Around(settle SettleFunc) SettleFunc {
 const runRows = 500 // looked at in one go
 
 // Work does what is owed: references that are to be carried, signals to be withdrawn, cases that
-// have passed their time. It is to be called every minute or so; what fails is left for the next
+// have passed their time; and it takes out at most 200 cases that were kept for long enough. It is to be called every minute or so; what fails is left for the next
 // call, and is in the error. A partner that hangs takes it half a minute: give it a context with more
 // time than all of them may take.
 func (h *Hearings) Work(ctx context.Context) error {
-	return errors.Join(h.ring(ctx), h.settleDebts(ctx))
+	return errors.Join(h.ring(ctx), h.retire(ctx), h.settleDebts(ctx))
 }
 
 // ring tells of cases that have passed their time, each once unless the process or the store fails in
@@ -195,7 +208,7 @@ func (h *Hearings) ring(ctx context.Context) error {
 			for _, row := range rows {
 				c, err := caseOf(r, row.Key)
 				switch {
-				case errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion):
+				case odd(err):
 					damage = append(damage, err) // and the others are told of
 				case err != nil:
 					return err

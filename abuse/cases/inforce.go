@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -20,8 +21,9 @@ type Carrier struct {
 // Step is what an account is under. The zero Step is none; its Action is not a step.
 type Step struct {
 	Account  string         `json:"-"`
-	Decision uuid.UUID      `json:"decision"` // the last one that said so
-	Action   abuse.Action   `json:"action"`   // label or harsher
+	Decision uuid.UUID      `json:"decision"`    // the last one that said so
+	At       time.Time      `json:"at,omitzero"` // when that was made; zero in rows of before there was this
+	Action   abuse.Action   `json:"action"`      // label or harsher
 	Scope    abuse.Scope    `json:"scope"`
 	Until    time.Time      `json:"until,omitzero"` // zero: without end, which only a person can order
 	Rule     string         `json:"rule"`
@@ -149,7 +151,8 @@ func (d *Desk) InForce(r abuse.Reader, account string, now time.Time) (Step, boo
 }
 
 // Steps gives at most limit steps in force as of now, of accounts behind the given one; begin with
-// "". Where more is true, go on after the last account of the page, which is next.
+// "". Where more is true, go on after the last account of the page, which is next. A row that is damaged
+// is left out: the first such is the error, and the others are given with it.
 func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (steps []Step, next string, more bool, err error) {
 	if len(behind) > maxAccount {
 		return nil, "", false, &abuse.Error{Field: "account", Problem: "must have at most 256 bytes"}
@@ -162,22 +165,24 @@ func (d *Desk) Steps(r abuse.Reader, behind string, limit int, now time.Time) (s
 	if err != nil {
 		return nil, "", false, err
 	}
+	var damage error
 	for _, row := range rows {
 		account, rest, ok := cut(row.Key[1:])
 		if !ok || len(rest) > 0 {
 			return nil, "", false, damaged("in_force")
 		}
+		next = account
 		h, err := parse[held](abuse.InForce, row.Value)
 		if err != nil {
-			return nil, "", false, err
+			damage = cmp.Or(damage, err)
+			continue
 		}
-		next = account
 		if step := h.current(now); step.Action > abuse.None {
 			step.Account = account
 			steps = append(steps, step)
 		}
 	}
-	return steps, next, len(rows) == limit && limit > 0, nil
+	return steps, next, len(rows) == limit && limit > 0, damage
 }
 
 // HeldBack gives at most limit accounts whose last decision was milder than the rules came to,

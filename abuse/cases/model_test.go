@@ -247,16 +247,24 @@ func (m *model) settled(account string, now time.Time, d abuse.Decision, has sto
 	require.Equal(t, undoes, d.Undoes != uuid.Nil, "%s until %s, and then %s until %s", before.action, before.until, live, until)
 
 	e := entry{day: dayOf(now), rule: has.step.Rule, carriers: is.carriers}
+	if auto.action > abuse.Label { // those who join what was charged already are charged, or all where nobody does
+		e.carriers = slices.DeleteFunc(slices.Clone(is.carriers), func(r ref) bool { return slices.Contains(auto.charged, r) })
+		if len(e.carriers) == 0 {
+			e.carriers = is.carriers
+		}
+	}
 	e.fresh = is.action > abuse.Label && (is.action > auto.action || !auto.continues(is.carriers)) && !(stands && ruling.forEver(is.action))
 	if is.charged = both(is.carriers, auto.charged); e.fresh || is.action <= abuse.Label {
 		is.charged = is.carriers
 	}
 	along := refs(has.step.Along)
 	require.ElementsMatch(t, is.charged, slices.DeleteFunc(slices.Clone(is.carriers), func(r ref) bool { return slices.Contains(along, r) }))
-	for _, r := range is.carriers {
+	for _, r := range e.carriers {
 		if !e.by(r.from) {
 			e.partners = append(e.partners, r.from)
 		}
+	}
+	for _, r := range is.carriers {
 		if c := m.signals[r].signal.Category; !slices.Contains(e.categories, c) {
 			e.categories = append(e.categories, c)
 		}

@@ -82,10 +82,11 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // An answer that leaves a step on the account is about what the case showed when it was claimed. Where
 // the step, the person's ruling above it or what carries them is another by now, it is [ErrMoved]; where
 // it would make the step harsher or put it beyond its end, also for any other change. One that takes a
-// step back may come late, unless another person has put one on the account meanwhile; so may one that
-// makes it milder, while it is as harsh as it was and nothing that carried it is withdrawn. What has come in since the claim is not covered by such an answer: it
-// is decided on at once, without what was shown; where that comes to a step, the automatic decision
-// follows the person's and has a review of its own. So nobody holds up relief by sending more.
+// step back may come late, unless another person has put one on the account meanwhile, or upheld the one
+// that there was; so may one that makes it milder, while it is as harsh as it was and nothing that
+// carried it is withdrawn. What has come in since the claim is not covered by such an answer: it is
+// decided on at once, without what was shown; where that comes to a step, the automatic decision follows
+// the person's and has a review of its own. So nobody holds up relief by sending more.
 //
 // It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
 // [*abuse.Error] for what a Resolution may not say.
@@ -169,7 +170,11 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 	if err != nil {
 		return d, last, err
 	}
-	if c.moved(r, &last, &step, &ruling) {
+	upheld, err := lastUpheld(w, base.Account)
+	if err != nil {
+		return d, last, err
+	}
+	if c.moved(r, &last, &step, &ruling, upheld) {
 		return d, last, ErrMoved
 	}
 	if under && r.softens(&step) {
@@ -190,11 +195,9 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 			// The evidence of now and not of then: another answer may have it decided on anew.
 			d.Explanation.Signals, d.Explanation.Holdings, d.Explanation.Unreadable, d.Explanation.Own = x.Signals, x.Holdings, x.Unreadable, x.Own
 		}
-		d.Signals = slices.Clone(d.Signals)
-		for _, carrier := range step.Carriers { // what carries the step by now: an appeal is about that too
-			if !slices.Contains(d.Signals, carrier.Signal) {
-				d.Signals = append(d.Signals, carrier.Signal)
-			}
+		carriedBy(&d, step.Carriers)
+		if err := w.Put(abuse.Cases, text([]byte{upheldRow}, base.Account), d.ID[:]); err != nil {
+			return d, last, err
 		}
 	} else {
 		ruling := Ruling{Action: abuse.None, Until: r.Until.UTC().Truncate(time.Second), Reviewer: r.Reviewer}
@@ -215,9 +218,23 @@ func (h *Hearings) answer(w abuse.Writer, c *Case, r *Resolution, now time.Time)
 		if d, err = h.cfg.Desk.Rule(w, was, ruling, at); err != nil {
 			return d, last, err
 		}
+		if d.Action > abuse.None {
+			carriedBy(&d, slices.DeleteFunc(slices.Clone(step.Carriers), func(c Carrier) bool { return !explains(&was, &c) }))
+		}
 	}
 	d.Reason, d.Undo = c.reasons(r, &d)
 	return d, last, Record(w, d)
+}
+
+// carriedBy adds what carries the step by now to the signals of a person's decision about it: an appeal
+// against that is about them too, and those who sent them hear of it.
+func carriedBy(d *abuse.Decision, carriers []Carrier) {
+	d.Signals = slices.Clone(d.Signals)
+	for _, c := range carriers {
+		d.Signals = append(d.Signals, c.Signal)
+	}
+	slices.SortFunc(d.Signals, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	d.Signals = slices.Compact(d.Signals)
 }
 
 // reasons are the sentences of the person's decision d.

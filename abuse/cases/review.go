@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -118,23 +119,15 @@ func sampled(id uuid.UUID, share float64) bool {
 }
 
 // Queue gives at most limit open cases, those that are due first in front. Cases that somebody has
-// in hand are among them.
+// in hand are among them. In every list of cases one that is damaged is left out: the first such is the
+// error, and the others are given with it.
 func (h *Hearings) Queue(ctx context.Context, limit int) (all []Case, err error) {
-	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
-		all, err = listed(r, []byte{queueRow}, []byte{queueRow + 1}, limit)
-		return err
-	})
-	return all, err
+	return h.list(ctx, []byte{queueRow}, []byte{queueRow + 1}, limit)
 }
 
 // Late gives at most limit open cases that have passed their time, the oldest first.
 func (h *Hearings) Late(ctx context.Context, limit int) (all []Case, err error) {
-	to := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
-	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
-		all, err = listed(r, []byte{queueRow}, to, limit)
-		return err
-	})
-	return all, err
+	return h.list(ctx, []byte{queueRow}, dueKey(queueRow, h.now().Add(time.Second), uuid.Nil), limit)
 }
 
 // Of gives at most limit cases about an account, open and closed, in no order that says anything:
@@ -144,11 +137,7 @@ func (h *Hearings) Of(ctx context.Context, account string, limit int) (all []Cas
 		return nil, nil
 	}
 	prefix := text([]byte{ofRow}, account)
-	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
-		all, err = listed(r, prefix, after(prefix), limit)
-		return err
-	})
-	return all, err
+	return h.list(ctx, prefix, after(prefix), limit)
 }
 
 // Forget takes out all cases about an account that has been deleted, within the caller's Update, and
@@ -159,51 +148,81 @@ func (h *Hearings) Forget(w abuse.Writer, account string) error {
 	}
 	prefix := text([]byte{ofRow}, account)
 	for {
-		all, err := listed(w, prefix, after(prefix), runRows)
+		rows, err := w.Scan(abuse.Cases, prefix, after(prefix), runRows)
 		if err != nil {
 			return err
 		}
-		for _, c := range all {
-			for _, key := range [][]byte{append(prefix[:len(prefix):len(prefix)], c.ID[:]...), idKey(caseRow, c.ID),
-				dueKey(queueRow, c.Due, c.ID), dueKey(lateRow, c.Due, c.ID), dueKey(doneRow, c.Closed, c.ID),
-				owedKey(debtCarry, c.ID), owedKey(debtDeliver, c.ID), owedKey(debtLeft, c.ID)} {
-				if err := w.Delete(abuse.Cases, key); err != nil {
+		for _, row := range rows {
+			c, err := caseOf(w, row.Key)
+			if odd(err) && len(row.Key) == len(prefix)+16 {
+				c, err = Case{ID: uuid.UUID(row.Key[len(prefix):])}, nil // what there is of it goes, too
+			}
+			if err != nil {
+				return err
+			}
+			if err := dropCase(w, account, &c); err != nil {
+				return err
+			}
+		}
+		if len(rows) < runRows {
+			for _, row := range []byte{clearRow, upheldRow, lastRow} {
+				if err := w.Delete(abuse.Cases, text([]byte{row}, account)); err != nil {
 					return err
 				}
 			}
-		}
-		if len(all) < runRows {
-			if err := w.Delete(abuse.Cases, text([]byte{clearRow}, account)); err != nil {
-				return err
-			}
-			return w.Delete(abuse.Cases, text([]byte{lastRow}, account))
+			return nil
 		}
 	}
 }
 
 // Closed gives at most limit cases that were closed at since or later, the oldest first.
 func (h *Hearings) Closed(ctx context.Context, since time.Time, limit int) (all []Case, err error) {
-	err = h.store.View(ctx, func(r abuse.Reader) (err error) {
-		all, err = listed(r, dueKey(doneRow, since, uuid.Nil), []byte{doneRow + 1}, limit)
-		return err
-	})
-	return all, err
+	return h.list(ctx, dueKey(doneRow, since, uuid.Nil), []byte{doneRow + 1}, limit)
 }
 
-func listed(r abuse.Reader, from, to []byte, limit int) ([]Case, error) {
-	rows, err := r.Scan(abuse.Cases, from, to, limit)
+// list gives the cases of an index's rows that are whole, and the first that is not as an error.
+func (h *Hearings) list(ctx context.Context, from, to []byte, limit int) (all []Case, err error) {
+	var damage error
+	err = h.store.View(ctx, func(r abuse.Reader) error {
+		all, damage = nil, nil
+		for from := from; len(all) < limit; {
+			rows, err := r.Scan(abuse.Cases, from, to, min(limit, runRows))
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				if len(all) == limit {
+					return nil
+				}
+				if err := addCase(r, row.Key, &all, &damage); err != nil {
+					return err
+				}
+			}
+			if len(rows) < min(limit, runRows) {
+				return nil
+			}
+			from = append(rows[len(rows)-1].Key, 0)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Case, 0, len(rows))
-	for _, row := range rows {
-		c, err := caseOf(r, row.Key)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
+	return all, damage
+}
+
+// addCase adds the case that an index row points to, or notes that it is damaged.
+func addCase(r abuse.Reader, key []byte, all *[]Case, damage *error) error {
+	c, err := caseOf(r, key)
+	switch {
+	case odd(err):
+		*damage = cmp.Or(*damage, err)
+	case err != nil:
+		return err
+	default:
+		*all = append(*all, c)
 	}
-	return all, nil
+	return nil
 }
 
 // Figures are what there is in the queue and what came of it. The zero Figures is nothing at all.
@@ -221,7 +240,8 @@ type Figures struct {
 
 const mostFigures = 100_000
 
-// Figures counts open cases, and outcomes since a time. Each is counted up to 100,000.
+// Figures counts open cases, and outcomes since a time, of cases that are kept still. Each is counted up to
+// 100,000.
 func (h *Hearings) Figures(ctx context.Context, since time.Time) (f Figures, err error) {
 	late := dueKey(queueRow, h.now().Add(time.Second), uuid.Nil)
 	err = h.store.View(ctx, func(r abuse.Reader) error {
@@ -311,8 +331,8 @@ func (h *Hearings) Claim(ctx context.Context, id uuid.UUID, person string) (c Ca
 		switch {
 		case c.Outcome != 0:
 			return ErrClosed
-		case c.Holder != "" && c.Holder != person && now.Sub(c.Held) < h.cfg.ClaimFor:
-			return ErrClaimed
+		case c.Holder != "" && c.Holder != person && now.Sub(c.Held).Abs() < h.cfg.ClaimFor:
+			return ErrClaimed // one of a clock that ran far ahead does not stand until then
 		}
 		c.Holder, c.Held, c.Version = person, now, c.Version+1
 		if c.Kind != Contested {

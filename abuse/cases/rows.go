@@ -3,6 +3,7 @@ package cases
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 
 	"github.com/hueandcry/hueandcry/abuse"
 )
@@ -31,6 +32,11 @@ type versioned[T any] struct {
 
 func damaged(what string) error {
 	return &abuse.StoreError{Op: "read " + what, Kind: abuse.ErrStoreDamaged}
+}
+
+// odd says whether an error is of one row that cannot be read here: no other suffers from that.
+func odd(err error) bool {
+	return errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion)
 }
 
 // load reads one row; found is false where there is none.

@@ -30,7 +30,7 @@ type Ruling struct {
 	At       time.Time `json:"at"`
 	Since    time.Time `json:"since,omitzero"`     // when the account came under a step as harsh as this
 	Rule     string    `json:"rule"`               // of the decision that was ruled on
-	Seen     []Carrier `json:"seen,omitempty"`     // the signals; and their causes, by origin and from nobody
+	Seen     []Carrier `json:"seen,omitempty"`     // the signals, their causes, and what those say that were passed on
 	Carriers []Carrier `json:"carriers,omitempty"` // of the step that was in force then: whose origins hear of it if it is overturned
 }
 
@@ -45,7 +45,7 @@ func (r *Ruling) stands(now time.Time) bool {
 func (r *Ruling) saw(x *abuse.Sighting) bool { return covered(r.Seen, x) }
 
 func (r *Ruling) step() Step {
-	return Step{Decision: r.Decision, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.since(), Reviewer: r.Reviewer, Carriers: r.Carriers}
+	return Step{Decision: r.Decision, At: r.At, Action: r.Action, Scope: r.Scope, Until: r.Until, Rule: r.Rule, Since: r.since(), Reviewer: r.Reviewer, Carriers: r.Carriers}
 }
 
 func (r *Ruling) since() time.Time {
@@ -64,11 +64,11 @@ func (r *Ruling) onto(dec *abuse.Decision) {
 
 // Rule puts a person's decision in force, within the caller's transaction. It is about the account
 // of the decision was, that the person has looked at: all signals of its explanation, and those
-// that carry the step in force, have been seen, and so has what is one finding with them: a signal
-// made of one that was seen, one of the same origin with the same cause, a copy that comes another
-// way. It gives the person's own decision, which has
-// Automated false, and Undoes where it is milder than what is in force; the caller records it and
-// carries it out. Bounds do not hold a person.
+// that carry the step in force, have been seen, and so has what is one finding with them: what the
+// same partner, or the origin that was heard itself, makes of one that was seen or of its cause, and a
+// copy that comes another way. A signal that was passed on stands for the origin's own only where that
+// says the same. It gives the person's own decision, which has Automated false, and Undoes where it is
+// milder than what is in force; the caller records it and carries it out. Bounds do not hold a person.
 //
 // A ruling takes the place of the one before. An [*abuse.Error] says what is out of bounds: a
 // ruling has a name, a step with an end later than now, or none for ever and Disable for ever.

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -137,7 +138,8 @@ func first(cards []Card, otherwise Card) Card {
 }
 
 // Cards gives the cards of all partners that feedback was given on, in the order of the lengths of
-// their names and then of the names. The time grows with the number of signals judged.
+// their names and then of the names. The time grows with the number of signals judged. A verdict that
+// is damaged is left out: the first such is the error, and the cards are given with it.
 func (h *Hearings) Cards(ctx context.Context) ([]Card, error) { return h.cards(ctx, nil, nil) }
 
 // Weights gives the weights of all partners that feedback was given on; any other has the weight
@@ -155,8 +157,9 @@ func (h *Hearings) Weights(ctx context.Context) (map[string]float64, error) {
 
 func (h *Hearings) cards(ctx context.Context, from, to []byte) (cards []Card, err error) {
 	oldest := h.now().Add(-h.cfg.Score.Window).Unix()
+	var damage error
 	err = h.store.View(ctx, func(r abuse.Reader) error {
-		cards = cards[:0]
+		cards, damage = cards[:0], nil
 		for from := from; ; {
 			rows, err := r.Scan(abuse.Feedback, from, to, runRows)
 			if err != nil {
@@ -164,12 +167,10 @@ func (h *Hearings) cards(ctx context.Context, from, to []byte) (cards []Card, er
 			}
 			for _, row := range rows {
 				n := len(row.Key) - 16
-				if n < 1 || int(row.Key[0]) != n-1 {
-					return damaged("feedback")
-				}
 				f, err := parseFeedback(row.Value)
-				if err != nil {
-					return err
+				if err != nil || n < 1 || int(row.Key[0]) != n-1 {
+					damage = damaged("feedback")
+					continue
 				}
 				if partner := string(row.Key[1:n]); len(cards) == 0 || cards[len(cards)-1].Partner != partner {
 					cards = append(cards, Card{Partner: partner})
@@ -187,7 +188,7 @@ func (h *Hearings) cards(ctx context.Context, from, to []byte) (cards []Card, er
 	for i := range cards {
 		cards[i] = h.card(&cards[i])
 	}
-	return cards, err
+	return cards, cmp.Or(err, damage)
 }
 
 func (c *Card) count(f *feedbackRow) {

@@ -161,7 +161,7 @@ func (s *settling) within(e abuse.Evidence) (_ abuse.Decision, first *abuse.Deci
 			return dec, nil, err
 		}
 		if len(hits) == 0 {
-			s.tally.grant(c)
+			s.tally.grant(claimsOf(s.fresh(carriers), dec.Rule, names))
 			s.granted = true
 			return dec, first, nil
 		}
@@ -211,6 +211,19 @@ func (s *settling) carries(x *abuse.Sighting) bool {
 func (s *settling) charged(c Carrier) bool {
 	same := func(o Carrier) bool { return c.From == o.From && c.Signal == o.Signal }
 	return slices.ContainsFunc(s.auto.Carriers, same) && !slices.ContainsFunc(s.auto.Along, same)
+}
+
+// fresh are those of the carriers that a new step is charged to: where others join what carries the
+// step that there is, and was charged for it, it is their step. So nobody uses up another's caps, nor has
+// his signal quarantined, by saying something and taking it back again and again.
+func (s *settling) fresh(carriers []Carrier) []Carrier {
+	if s.auto.Action <= abuse.Label { // nothing was charged
+		return carriers
+	}
+	if joined := slices.DeleteFunc(slices.Clone(carriers), s.charged); len(joined) > 0 {
+		return joined
+	}
+	return carriers
 }
 
 // continues says whether a step with these carriers goes on with the automatic one that there is.
@@ -307,7 +320,7 @@ func (s *settling) undo(dec *abuse.Decision) {
 
 // step is what a decision puts in force.
 func (s *settling) step(dec *abuse.Decision) Step {
-	step := Step{Account: dec.Account, Decision: dec.ID, Action: dec.Action, Scope: dec.Scope, Until: dec.Until,
+	step := Step{Account: dec.Account, Decision: dec.ID, At: s.now, Action: dec.Action, Scope: dec.Scope, Until: dec.Until,
 		Rule: dec.Rule, Carriers: s.carriers, Since: s.now}
 	if len(s.categories) > 0 {
 		step.Category = s.categories[0]

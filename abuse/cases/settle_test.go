@@ -18,7 +18,7 @@ func TestSettleAndUndo(t *testing.T) {
 	require.Zero(t, first.Undoes)
 	require.Empty(t, first.Bounds)
 	step := b.under("anna")
-	require.Equal(t, cases.Step{Account: "anna", Decision: first.ID, Action: abuse.Suspend, Scope: abuse.ScopeServices, Until: first.Until,
+	require.Equal(t, cases.Step{Account: "anna", Decision: first.ID, At: first.At, Action: abuse.Suspend, Scope: abuse.ScopeServices, Until: first.Until,
 		Rule: "suspend_confirmed", Category: abuse.Phishing, Since: b.now,
 		Carriers: []cases.Carrier{{From: "messenger.example", Origin: "messenger.example", Signal: signalID(1)}}}, step)
 	require.Equal(t, []string{"anna"}, b.carried("messenger.example", 1))

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -22,7 +23,7 @@ func (d *Desk) shown(r abuse.Reader, e abuse.Evidence, was *held, now time.Time)
 		step = ruling.step() // a person has lifted what there was
 	}
 	if step.Decision != (uuid.UUID{}) {
-		made, err := findDecision(r, e.Account, step.Decision)
+		made, err := step.made(r, e.Account)
 		if errors.Is(err, ErrNoDecision) { // who settles has not recorded it
 			return step.bare(e.Account), nil
 		}
@@ -42,6 +43,24 @@ func (d *Desk) shown(r abuse.Reader, e abuse.Evidence, was *held, now time.Time)
 		dec.Mode = abuse.Live
 	}
 	return dec, nil
+}
+
+// made gives the decision that a step comes from, at its key, for behind a ruling there may be many later
+// ones; [ErrNoDecision] where it was not recorded.
+func (s *Step) made(r abuse.Reader, account string) (d abuse.Decision, err error) {
+	if s.At.IsZero() {
+		return findDecision(r, account, s.Decision)
+	}
+	got, err := r.Get(abuse.Decisions, decisionKey(account, s.At, s.Decision))
+	switch {
+	case err != nil:
+		return d, err
+	case got[0] == nil:
+		return d, ErrNoDecision
+	case json.Unmarshal(got[0], &d) != nil || d.ID != s.Decision || d.Account != account:
+		return abuse.Decision{}, damaged("decision")
+	}
+	return d, nil
 }
 
 // onto gives the decision that a step comes from, with the step: one that lay beneath a person's

@@ -2,6 +2,7 @@ package cases_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"testing"
 	"time"
 
@@ -99,6 +100,60 @@ func TestShownRuling(t *testing.T) {
 	require.True(t, shown.Automated)
 }
 
+// keyed fails where decisions are gone through.
+type keyed struct{ readOnly }
+
+func (k keyed) Scan(t abuse.Table, from, to []byte, limit int) ([]abuse.Row, error) {
+	if t == abuse.Decisions {
+		panic("scanned")
+	}
+	return k.Reader.Scan(t, from, to, limit)
+}
+
+// However much was decided behind a ruling, or behind a step that it has not changed, who asks reads the
+// one decision alone. A step as it was written before is looked for.
+func TestShownIsBounded(t *testing.T) {
+	b := newBench(t)
+	e := evidence("anna", strong(1, "messenger.example"))
+	first := b.recorded(e)
+	ask := func() (shown abuse.Decision) {
+		t.Helper()
+		require.NoError(t, b.store.View(t.Context(), func(r abuse.Reader) (err error) {
+			shown, err = b.Settle(keyed{readOnly{r}}, e, b.now, false)
+			return err
+		}))
+		return shown
+	}
+	require.Equal(t, asStored(t, first), ask())
+	ruled := b.rule(first, cases.Ruling{Action: abuse.Disable, Reviewer: "h. okoye"})
+	b.record(ruled)
+	for range 3 {
+		require.NotEqual(t, ruled.ID, b.recorded(e).ID)
+	}
+	require.Equal(t, asStored(t, ruled), ask())
+
+	row := func(change func(value string) string) {
+		key := []byte("a\x00\x04anna")
+		require.NoError(t, b.store.Update(t.Context(), func(w abuse.Writer) error {
+			got, err := w.Get(abuse.InForce, key)
+			require.NoError(t, err)
+			return w.Put(abuse.InForce, key, []byte(change(string(got[0]))))
+		}))
+	}
+	lifted := b.rule(first, cases.Ruling{Action: abuse.None, Reviewer: "h. okoye"})
+	b.record(lifted)
+	e = evidence("anna", strong(2, "bank.example"))
+	again := b.recorded(e)
+	require.Equal(t, asStored(t, again), ask())
+	row(func(value string) string {
+		old := regexp.MustCompile(`"at":"[^"]*","action":"suspend"`).ReplaceAllString(value, `"action":"suspend"`)
+		require.NotEqual(t, value, old)
+		return old
+	})
+	require.Panics(t, func() { ask() })
+	require.Equal(t, asStored(t, again), b.show(e))
+}
+
 // Where the service has not recorded its decisions, the step is what there is to show.
 func TestShownUnrecorded(t *testing.T) {
 	b := newBench(t)
@@ -135,6 +190,7 @@ func TestCheckSaysWhatIsInForce(t *testing.T) {
 			require.True(t, under.Until.Equal(answer.Until))
 			if under.Decision != uuid.Nil {
 				require.Equal(t, under.Decision, answer.ID)
+				require.NotZero(t, answer.PolicyHash, "it is the decision as it was recorded")
 			}
 			require.Equal(t, before, f.recorded(account))
 		}

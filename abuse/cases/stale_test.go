@@ -84,6 +84,33 @@ func TestStaleOverturn(t *testing.T) {
 	}
 }
 
+// What a person has upheld since the claim is taken back or made milder by nobody who does not know it,
+// whatever came in behind it; another may uphold it, too.
+func TestStaleOverUpheld(t *testing.T) {
+	milder := cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 3)}
+	for _, late := range []cases.Resolution{overturned(cases.WrongPerson), milder, {Outcome: cases.Upheld}} {
+		b := newCourt(t, self, nil)
+		d := b.decide(t, brought("a", alleged(1, "messenger")))
+		c, err := b.Claim(ctx, b.only(t).ID, "Agatha")
+		require.NoError(t, err)
+		appeal, err := b.Open(ctx, "a", d.ID)
+		require.NoError(t, err)
+		b.resolve(t, appeal.ID, cases.Resolution{Outcome: cases.Upheld, Reviewer: "Ben"})
+		b.decide(t, brought("a", alleged(1, "messenger"), trivial(9, "bank")))
+		r := late
+		r.Version, r.Reviewer = c.Version, "Agatha"
+		_, err = b.Resolve(ctx, c.ID, r)
+		if late.Outcome == cases.Upheld {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, cases.ErrMoved)
+		require.Equal(t, abuse.Suspend, b.action(t, "a"))
+		b.resolve(t, c.ID, late)
+		require.Less(t, b.action(t, "a"), abuse.Suspend, "she knows it now")
+	}
+}
+
 // A partner that sends something before each answer does not keep a person from giving relief; nor does
 // a mere revision keep one from upholding.
 func TestAnswersAreNotHeldUp(t *testing.T) {

@@ -16,6 +16,7 @@ type Standing struct {
 	Decision uuid.UUID    `json:"decision,omitzero"` // that the step in force comes from
 	Action   abuse.Action `json:"action,omitzero"`
 	Ruling   uuid.UUID    `json:"ruling,omitzero"` // the decision of the person's ruling that stands
+	Upheld   uuid.UUID    `json:"upheld,omitzero"` // the decision by which a person has upheld a step last
 }
 
 // standing is what an account is under now.
@@ -25,12 +26,29 @@ func (h *Hearings) standing(r abuse.Reader, account string, now time.Time) (s St
 		return s, err
 	}
 	ruling, _, err := h.cfg.Desk.Ruling(r, account, now)
-	return Standing{step.Decision, step.Action, ruling.Decision}, err
+	if err != nil {
+		return s, err
+	}
+	upheld, err := lastUpheld(r, account)
+	return Standing{step.Decision, step.Action, ruling.Decision, upheld}, err
+}
+
+// lastUpheld is the decision by which a person has upheld a step of the account's last; zero: nobody has.
+func lastUpheld(r abuse.Reader, account string) (uuid.UUID, error) {
+	got, err := r.Get(abuse.Cases, text([]byte{upheldRow}, account))
+	switch {
+	case err != nil || got[0] == nil:
+		return uuid.Nil, err
+	case len(got[0]) != 16:
+		return uuid.Nil, damaged("case")
+	}
+	return uuid.UUID(got[0]), nil
 }
 
 // moved says whether an answer is about something that is not so any more, and has to be given anew.
-// Last is the last decision, step what is in force and ruling what a person's has above it.
-func (c *Case) moved(r *Resolution, last *abuse.Decision, step *Step, ruling *Ruling) bool {
+// Last is the last decision, step what is in force, ruling what a person's has above it, and upheld what
+// a person has upheld last.
+func (c *Case) moved(r *Resolution, last *abuse.Decision, step *Step, ruling *Ruling, upheld uuid.UUID) bool {
 	ruled := ruling.Decision != c.Standing.Ruling
 	carries := func(s *abuse.Weighed) bool {
 		return slices.Contains(last.Signals, s.Signal.ID) || slices.Contains(c.Decision.Signals, s.Signal.ID) ||
@@ -39,11 +57,11 @@ func (c *Case) moved(r *Resolution, last *abuse.Decision, step *Step, ruling *Ru
 	all := func(*abuse.Weighed) bool { return true }
 	switch {
 	case r.Outcome == Overturned: // what has come in since counts anew; a person's word is taken back by who knows it
-		return ruled && ruling.Action > abuse.None
+		return ruled && ruling.Action > abuse.None || upheld != c.Standing.Upheld
 	case r.ForEver || r.Outcome == Changed && !r.softens(step):
 		return ruled || step.Decision != c.Standing.Decision || step.Action != c.Standing.Action || c.lost(last, all) || len(c.unseen(last, all)) > 0
 	case r.Outcome == Changed: // to something milder
-		return ruled || step.Action < c.Standing.Action || c.lost(last, carries)
+		return ruled || upheld != c.Standing.Upheld || step.Action < c.Standing.Action || c.lost(last, carries)
 	}
 	return ruled || step.Action != c.Standing.Action || c.lost(last, carries) || len(c.unseen(last, carries)) > 0
 }
@@ -278,7 +296,7 @@ func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now ti
 	if err != nil || !under {
 		return decided, err
 	}
-	d, err := findDecision(w, c.Decision.Account, step.Decision)
+	d, err := step.made(w, c.Decision.Account)
 	if errors.Is(err, ErrNoDecision) {
 		return decided, nil // who settles has not recorded it
 	}

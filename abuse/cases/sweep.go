@@ -78,17 +78,17 @@ func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) 
 		to := binary.BigEndian.AppendUint64([]byte{endRow}, uint64(max(now.Unix(), 0))) // its second is over
 		var rows, whole []abuse.Row
 		var ended [][]Ended // of each row that is whole
-		var odd []error
+		var bad []error
 		err := store.View(ctx, func(r abuse.Reader) (err error) {
-			whole, ended, odd = nil, nil, nil
+			whole, ended, bad = nil, nil, nil
 			if rows, err = r.Scan(abuse.InForce, from, to, sweepSlice); err != nil {
 				return err
 			}
 			for _, row := range rows {
 				all, err := endedOf(r, row.Key, now)
 				switch {
-				case errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion):
-					odd = append(odd, err)
+				case odd(err):
+					bad = append(bad, err)
 				case err != nil:
 					return err
 				default:
@@ -97,7 +97,7 @@ func (d *Desk) Sweep(ctx context.Context, f func(context.Context, Ended) error) 
 			}
 			return nil
 		})
-		if damage = append(damage, odd...); err != nil || len(rows) == 0 {
+		if damage = append(damage, bad...); err != nil || len(rows) == 0 {
 			return errors.Join(append(damage, err)...)
 		}
 		told := 0

@@ -166,7 +166,8 @@ func (c *console) page(f func(*http.Request, *page) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p := &page{Visitor: c.visitor(w, r), Done: doneWords[r.URL.Query().Get("done")], Back: r.URL.Path}
 		var err error
-		if p.Figures, err = c.office.figures(r.Context()); err == nil {
+		p.Figures, err = c.office.figures(r.Context())
+		if err = c.odd(err); err == nil {
 			err = f(r, p)
 		}
 		if err != nil {
@@ -175,6 +176,16 @@ func (c *console) page(f func(*http.Request, *page) error) http.HandlerFunc {
 		}
 		c.write(w, http.StatusOK, p)
 	}
+}
+
+// odd puts down what is damaged in the store. What came with it is shown all the same, so that one row
+// does not keep everybody from work.
+func (c *console) odd(err error) error {
+	if errors.Is(err, abuse.ErrStoreDamaged) || errors.Is(err, abuse.ErrStoreVersion) {
+		fmt.Fprintln(c.log, "review: a row is left out:", err)
+		return nil
+	}
+	return err
 }
 
 func (c *console) write(w http.ResponseWriter, status int, p *page) {
@@ -241,7 +252,7 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 // liveFigures are the figures at the top of each page, for its script.
 func (c *console) liveFigures(w http.ResponseWriter, r *http.Request) {
 	f, err := c.office.figures(r.Context())
-	if err != nil {
+	if err := c.odd(err); err != nil {
 		c.fail(w, r, err)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"net/http/httptest"
@@ -137,7 +138,15 @@ func TestOneAppealEverywhere(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range []string{"network.example", "market.example"} {
 		all = append(all, subscribe(t, name, key, func(ctx context.Context, ref cases.AppealReference) error {
-			_, err := messenger.hearings.Contest(ctx, name, ref)
+			line, err := json.Marshal(ref) // as it goes to the partner
+			if err != nil {
+				return err
+			}
+			var heard cases.AppealReference
+			if err := json.Unmarshal(line, &heard); err != nil {
+				return err
+			}
+			_, err = messenger.hearings.Contest(ctx, name, heard)
 			return err
 		}))
 	}

@@ -79,18 +79,18 @@ func (c *console) rows(all []cases.Case, v visitor) []row {
 func (c *console) queue(r *http.Request, p *page) error {
 	all, err := c.office.hearings.Queue(r.Context(), shownCases)
 	p.Name, p.Title, p.Body = "queue", "Queue", c.rows(all, p.Visitor)
-	return err
+	return c.odd(err)
 }
 
 func (c *console) appeals(r *http.Request, p *page) error {
 	open, err := c.office.hearings.Appeals(r.Context(), shownCases)
-	if err != nil {
+	if err := c.odd(err); err != nil {
 		return err
 	}
 	closed, err := c.office.hearings.Answered(r.Context(), c.office.clock().Add(-since), shownCases)
 	p.Name, p.Title = "appeals", "Appeals"
 	p.Body = struct{ Open, Closed []row }{c.rows(open, p.Visitor), c.rows(closed, p.Visitor)}
-	return err
+	return c.odd(err)
 }
 
 func (c *console) partners(_ *http.Request, p *page) error {
@@ -148,7 +148,7 @@ func (c *console) showCase(r *http.Request, p *page) error {
 		b.Steps = append(b.Steps, a)
 	}
 	queue, err := c.office.hearings.Queue(r.Context(), shownCases)
-	if err != nil {
+	if err := c.odd(err); err != nil {
 		return err
 	}
 	for i := range queue {
@@ -164,7 +164,7 @@ func (c *console) showCase(r *http.Request, p *page) error {
 	}
 	if one.Kind != cases.Contested {
 		others, err := c.office.hearings.Of(r.Context(), one.Decision.Account, shownCases)
-		if err != nil {
+		if err := c.odd(err); err != nil {
 			return err
 		}
 		b.Others = c.rows(slices.DeleteFunc(others, func(o cases.Case) bool { return o.ID == id }), p.Visitor)

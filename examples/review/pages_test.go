@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -81,4 +82,24 @@ func TestReferenceInReason(t *testing.T) {
 		require.Contains(t, body, "Somebody spoke of "+withheld)
 		require.NotContains(t, body, "33612345678")
 	}
+}
+
+// One row that is damaged is in the log and keeps nobody from work.
+func TestDamagedRow(t *testing.T) {
+	b := newBrowser(t)
+	all := b.queue()
+	require.NoError(t, b.office.store.Update(t.Context(), func(w abuse.Writer) error {
+		return errors.Join(w.Put(abuse.Cases, append([]byte("r"), all[0].ID[:]...), []byte("{")),
+			w.Put(abuse.Feedback, slices.Concat([]byte("\x0cbank.example"), make([]byte, 16)), []byte("?")))
+	}))
+	for _, path := range []string{"/queue", "/appeals", "/partners", "/figures", caseURL(all[1].ID, "")} {
+		status, body := b.get(path)
+		require.Equal(t, http.StatusOK, status, path)
+		if path == "/queue" {
+			require.Contains(t, body, all[1].ID.String())
+		}
+	}
+	require.Contains(t, b.log.String(), "a row is left out")
+	status, _ := b.get(caseURL(all[0].ID, ""))
+	require.Equal(t, http.StatusInternalServerError, status)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,9 @@ func TestAddresses(t *testing.T) {
 	quiet(t, err, nil)
 	_, err = sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "no folder", "secret"))
 	quiet(t, err, nil)
+	require.Contains(t, err.Error(), "folder is not there")
+	_, err = sqlstore.Open(t.Context(), "sqlite:"+t.TempDir())
+	require.EqualError(t, err, "abuse: store address must name a file, and no folder")
 }
 
 func TestFilesAreTheOwnersAlone(t *testing.T) {
@@ -178,12 +182,26 @@ func TestPostgresErrorsAreQuiet(t *testing.T) {
 	err = s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("secret key"), []byte("secret value")) })
 	quiet(t, err, nil)
 	require.Contains(t, err.Error(), "23514")
-	statement(t, address, "ALTER DATABASE "+database(address)+" SET default_transaction_read_only = on")
 	require.NoError(t, s.Close())
-	s, err = sqlstore.Open(t.Context(), address)
+	u, err := url.Parse(address)
 	require.NoError(t, err)
-	err = s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("secret"), []byte("v")) })
+	with := func(parameter, value string) string {
+		q := u.Query()
+		q.Set(parameter, value)
+		return (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawQuery: q.Encode()}).String()
+	}
+	_, err = sqlstore.Open(t.Context(), with("default_transaction_read_only", "on"))
 	quiet(t, err, abuse.ErrStoreReadOnly)
+	s, err = sqlstore.Open(t.Context(), with("pool_max_conns", "1"))
+	require.NoError(t, err)
+	// It may become so while it is open, as where a server that was the first is made a standby.
+	statement(t, address, "ALTER DATABASE "+database(address)+" SET default_transaction_read_only = on")
+	statement(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	put := func() error {
+		return s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("secret"), []byte("v")) })
+	}
+	quiet(t, put(), nil) // the connection that has gone
+	quiet(t, put(), abuse.ErrStoreReadOnly)
 	require.NoError(t, s.Close())
 }
 

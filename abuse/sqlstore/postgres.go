@@ -67,11 +67,29 @@ func openPostgres(ctx context.Context, address string, version int) (*postgresSt
 		return nil, postgresError("open", err)
 	}
 	s := &postgresStore{pool: pool, line: semaphore.NewWeighted(linePlaces)}
-	if err := migrate(ctx, postgresMigrator{pool}, version); err != nil {
+	err = migrate(ctx, postgresMigrator{pool}, version)
+	if err == nil {
+		err = writable(ctx, pool)
+	}
+	if err != nil {
 		pool.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// writable says whether the database can be written: without it a store on a standby, or on one that
+// was made read-only, would open, and fail at its first Update.
+func writable(ctx context.Context, pool *pgxpool.Pool) error {
+	var readOnly bool
+	err := pool.QueryRow(ctx, "SELECT coalesce(current_setting('transaction_read_only', true), 'off') = 'on'").Scan(&readOnly)
+	if err != nil {
+		return orContext(ctx, postgresError("open", err))
+	}
+	if readOnly {
+		return &abuse.StoreError{Op: "open", Kind: abuse.ErrStoreReadOnly}
+	}
+	return nil
 }
 
 type postgresMigrator struct{ pool *pgxpool.Pool }

@@ -128,6 +128,11 @@ func TestFlagsRefuse(t *testing.T) {
 	} {
 		var out, complaints bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), args, &out, &complaints), args)
-		require.NotEmpty(t, complaints.String())
+		require.Equal(t, 1, strings.Count(complaints.String(), "\n"), complaints.String())
 	}
+	var out, help bytes.Buffer
+	require.Equal(t, exitOK, run(t.Context(), []string{"-help"}, &out, &help))
+	require.Empty(t, out.String())
+	require.Contains(t, help.String(), "\n  -followers number\n")
+	require.NotContains(t, help.String(), "\n  -"+internal+" ")
 }

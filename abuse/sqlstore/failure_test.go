@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
 
@@ -202,6 +203,11 @@ func TestPostgresErrorsAreQuiet(t *testing.T) {
 	}
 	quiet(t, put(), nil) // the connection that has gone
 	quiet(t, put(), abuse.ErrStoreReadOnly)
+	writer, err := pgx.Connect(t.Context(), with("default_transaction_read_only", "off"))
+	require.NoError(t, err)
+	_, err = writer.Exec(t.Context(), "ALTER DATABASE "+database(address)+" RESET default_transaction_read_only")
+	require.NoError(t, errors.Join(err, writer.Close(t.Context())))
+	require.NoError(t, put(), "a session that was read-only is not kept")
 	require.NoError(t, s.Close())
 }
 

@@ -149,6 +149,7 @@ const (
 	uniqueViolation      = "23505"
 	serializationFailure = "40001"
 	deadlock             = "40P01"
+	readOnly             = "25006"
 )
 
 func sqlState(err error) string {
@@ -172,7 +173,7 @@ func postgresError(op string, err error) error {
 	switch {
 	case state == "53100", state == "54000" && op == "load":
 		e.Kind = abuse.ErrStoreFull
-	case state == "25006":
+	case state == readOnly:
 		e.Kind = abuse.ErrStoreReadOnly
 	case strings.HasPrefix(state, "XX00") && state != "XX000":
 		e.Kind = abuse.ErrStoreDamaged

@@ -73,7 +73,8 @@ partner beside it, on loopback. It serves POST /signup until it is interrupted, 
 `
 
 const outro = `
-Each store has a vault of keys beside it, in a folder named like it with ".vault".
+Keys are beside each store, in FILE.vault, or for a database in signup-receiver.vault
+and signup-transmitter.vault in the working directory. A store is of no use without.
 Exit status: 0 done, 1 failed, 2 wrong usage.
 `
 

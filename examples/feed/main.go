@@ -108,6 +108,7 @@ without warning, and compares what the receiver was handed with a plain join eac
 `
 
 const outro = `
+A store is to be a new one: its keys go with the run, and without them it is of no use.
 Exit status: 0 done, 1 failed or a day that differs, 2 wrong usage.
 `
 

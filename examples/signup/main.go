@@ -144,6 +144,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("-flagged must be 0 to %d and -base 0 to %d", maxFlagged, maxBase)
 	case o.followers < 0 || o.followers > 100_000:
 		return nil, errors.New("-followers must be 0 to 100000")
+	case o.store != "" && o.store == o.partner:
+		return nil, errors.New("-partner-store must be another than -store")
 	case o.protocol != "ec" && o.protocol != "vole":
 		return nil, errors.New("-protocol must be ec or vole")
 	}

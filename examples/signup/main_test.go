@@ -125,6 +125,7 @@ func TestFlagsRefuse(t *testing.T) {
 	for _, args := range [][]string{
 		{"-load", "-1"}, {"-rps", "0"}, {"-fail", "maybe"}, {"-listen", "0.0.0.0:80"}, {"-listen", "localhost:1"}, {"-protocol", "x"},
 		{"-flagged", "-1"}, {"-followers", "-2"}, {"more"}, {"-nothing"},
+		{"-store", "sqlite:x", "-partner-store", "sqlite:x"},
 	} {
 		var out, complaints bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), args, &out, &complaints), args)

@@ -223,3 +223,38 @@ func TestPostgresCommitsAreDurable(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 }
+
+// Behind a pooler that keeps no prepared statements an address says so.
+func TestPostgresWithoutPreparedStatements(t *testing.T) {
+	u, err := url.Parse(abusetest.Postgres(t))
+	require.NoError(t, err)
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		q := u.Query()
+		q.Set("default_query_exec_mode", mode)
+		u.RawQuery = q.Encode()
+		s, err := sqlstore.Open(t.Context(), u.String())
+		require.NoError(t, err, mode)
+		fill(t, s, abuse.Tables())
+		row := func(i int) abuse.Row {
+			return abuse.Row{Key: fmt.Appendf(nil, "%s %03d", mode, i), Value: []byte{0, byte(i), 0xff}}
+		}
+		require.NoError(t, s.Load(t.Context(), abuse.Kept, func(yield func(abuse.Row) bool) {
+			for i := range 300 {
+				if !yield(row(i)) {
+					return
+				}
+			}
+		}), mode)
+		require.NoError(t, s.Update(t.Context(), func(w abuse.Writer) error {
+			got, err := w.Get(abuse.Kept, row(7).Key, []byte("none"), row(255).Key)
+			require.Equal(t, [][]byte{row(7).Value, nil, row(255).Value}, got)
+			return errors.Join(err, w.Delete(abuse.Kept, row(0).Key), w.Put(abuse.Kept, row(1).Key, []byte{}))
+		}), mode)
+		require.NoError(t, s.View(t.Context(), func(r abuse.Reader) error {
+			rows, err := r.Scan(abuse.Kept, row(0).Key, row(3).Key, 10)
+			require.Equal(t, []abuse.Row{{Key: row(1).Key, Value: []byte{}}, row(2)}, rows)
+			return err
+		}), mode)
+		require.NoError(t, s.Close())
+	}
+}

@@ -56,7 +56,7 @@
 //	on the other side    Report, Retract, Remove
 //	with package cases   Hearings.Work every minute; Desk.Sweep, Desk.Alarms and Current.Weigh of
 //	                     package policy now and then
-//	with opt-outs        Follow of package optout, where the purpose is one that users can opt out of
+//	with opt-outs        Receiver.Check for each change that Follow of package optout hands on
 //
 // Stop them by their contexts, then close the transmitter, then the stores.
 //

@@ -21,14 +21,15 @@
 //
 // # Bounds
 //
-// A bound holds new steps alone: those that are harsher than [abuse.Label] and either
-// harsher than what the account is under already, or carried by nothing that was charged for that:
-// when a partner withdraws, others take his step over as a new one of theirs, also by the same signal
-// if they had passed it on. Where others join what carries a step already, a harsher one is theirs: those
-// who were charged for the step that there is are not charged again. Nothing else is counted, and nothing that makes a step milder is
-// ever held up. A person's ruling has no bounds. What automation comes to beneath one that has an end
-// has them as ever, and is charged on the day on which it is decided, for it is in force once the
-// ruling has ended. All bounds are in [Limits]; days are those of UTC.
+// A bound holds back new steps and nothing else. A step is new if it is harsher than [abuse.Label]
+// and either harsher than what the account is under already, or carried only by signals that were
+// not charged for that. The second is the case where a partner withdraws and the signals of others
+// keep his step up: it is then charged as a new one of theirs, also where they had passed on the
+// same signal. Where others join what carries a step already, a harsher one is charged to them, and
+// not again to those who were charged for the step that there is. Nothing that makes a step milder is ever held up, and a person's ruling has no
+// bounds. What automation comes to while a ruling with an end stands is bounded as ever, and
+// charged on the day on which it is decided, for it will be in force when the ruling has ended. All
+// bounds are in [Limits]; days are those of UTC.
 //
 //	bound                      of what                                   if it is met
 //	cap_partner_day            a partner's new steps in a day            label

@@ -79,14 +79,16 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // one. Where that step needs what was cleared, because a rule counts more than it names, it is decided on
 // again at once, and the automatic decision that takes it back is recorded and owed to Deliver.
 //
-// An answer that leaves a step on the account is about what the case showed when it was claimed. Where
-// the step, the person's ruling above it or what carries them is another by now, it is [ErrMoved]; where
-// it would make the step harsher or put it beyond its end, also for any other change. One that takes a
-// step back may come late, unless another person has put one on the account meanwhile, or upheld the one
-// that there was; so may one that makes it milder, while it is as harsh as it was and nothing that
-// carried it is withdrawn. What has come in since the claim is not covered by such an answer: it is
-// decided on at once, without what was shown; where that comes to a step, the automatic decision follows
-// the person's and has a review of its own. So nobody holds up relief by sending more.
+// An answer that leaves a step on the account holds for what the case showed when it was claimed.
+// It is [ErrMoved] where by now the step, the person's ruling above it or what carries them is
+// another; and, if it would make the step harsher or let it last longer, where anything else has
+// changed. An answer that takes the step back may come late, unless another person has put a step
+// on the account meanwhile, or upheld the one that there was. So may one that makes it milder, as long as the step is as harsh as it
+// was and nothing that carried it was withdrawn.
+//
+// What has come in since the claim is not covered by such a late answer. It is decided on at once,
+// without the signals that were shown; if that comes to a step, the automatic decision follows the
+// person's and has a review of its own. So nobody holds up relief by sending more.
 //
 // It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
 // [*abuse.Error] for what a Resolution may not say.

@@ -8,13 +8,17 @@ import (
 	"github.com/hueandcry/hueandcry/linkage"
 )
 
-// Follow hands on the changes after a number, in their order, until there are none left, and gives the
-// number of the last for which do gave nil: the caller keeps it, and goes on from there, also after a
-// restart. So each change is handed on at least once. Zero is the beginning. The error is that of do or of the register, such as [ErrGap].
+// Follow hands on the changes after a number, in their order, until there are none left, and gives
+// the number of the last for which do gave nil: the caller keeps it, and goes on from there, also
+// after a restart. So each change is handed on at least once. Zero is the beginning. The error is
+// that of do or of the register, such as [ErrGap].
 //
-// What do has to do is to take out what was enrolled before: Transmitter.Remove and Receiver.Remove of
-// package watch for a change after which OptedOut is true for the agreement's purpose, and
-// Receiver.Check for one after which it is not.
+// What do has to do is to bring the other tables up to date, under each agreement of the change's
+// purpose. On the receiving side that is Receiver.Check of package watch, with all identifiers of
+// the account, whichever way the change goes: it asks the register itself, takes out what was
+// enrolled or enrols it, and what rested on it is decided anew and undone. Not Receiver.Remove,
+// which forgets the account for every agreement of the store, those for security too, and undoes
+// nothing. On the transmitting side it is Transmitter.Remove, where OptedOut is true now.
 func Follow(ctx context.Context, r Register, after uint64, do func(context.Context, Change) error) (uint64, error) {
 	for {
 		changes, err := r.Changes(ctx, after, bookRun)

@@ -435,7 +435,7 @@ func ExampleFollow() {
 	seen, _ = optout.Follow(ctx, b, seen, func(ctx context.Context, c optout.Change) error {
 		out, err := b.OptedOut(ctx, c.Account, linkage.Advertising)
 		fmt.Println(c.Number, c.Account, c.Step, "- to be taken out:", out)
-		return err // here receiver.Remove(ctx, c.Account)
+		return err // here receiver.Check(ctx, c.Account, its identifiers)
 	})
 	fmt.Println("goes on after", seen)
 	// Output:

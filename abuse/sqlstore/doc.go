@@ -22,8 +22,15 @@
 // a second, most of it beside the commits and the rest between two of them, so that the WAL begins
 // anew and stays short. It cuts the WAL to nothing some ten seconds after a commit, or when it has
 // some 130 MB, unless a View is held open for long; Close does so at the end. The file,
-// "-wal" and "-shm" are readable by their owner alone, and none of them may be copied while the
-// store is open.
+// "-wal" and "-shm" are readable by their owner alone. They lie on a disk of the machine: over a
+// network WAL mode does not work.
+//
+// None of them may be copied as a file while the store is open. SQLite itself makes a copy beside it,
+// of one moment, in which nothing is that was taken out (with umask 077, for it holds all the rest):
+//
+//	sqlite3 FILE "VACUUM INTO 'COPY'"
+//
+// What a copy is good for, package watch says: a store is never to go back.
 //
 // secure_delete=ON overwrites rows that are taken out, and pages that are given up; with the WAL
 // cut, older copies go too. One kind of copy stays: where SQLite has moved a row to another page,
@@ -34,11 +41,20 @@
 // # PostgreSQL
 //
 // From version 15. The settings fsync and full_page_writes must be on, as they are by default.
-// synchronous_commit is set to on for each connection, if it is not remote_apply; a pooler between
-// must keep that. What is deleted stays in the database's files till it vacuums, and in its WAL and
-// backups for longer. An Update that reads more than some thousand rows needs more
-// max_pred_locks_per_transaction than the default of 64, or it takes whole tables for read, and
-// is run again more often. The pool is as the address says (pool_max_conns and its like).
+// synchronous_commit is set to on for each connection, if it is not remote_apply. What is deleted
+// stays in the database's files till it vacuums, and in its WAL and backups for longer. An Update
+// that reads more than some thousand rows needs more max_pred_locks_per_transaction than the default
+// of 64, or it takes whole tables for read, and is run again more often.
+//
+// The address may leave the password to PGPASSWORD or a password file, where no list of processes
+// shows it. pgx takes a connection without TLS where the server offers none, and believes any
+// certificate, unless the address has sslmode=verify-full. The pool is as the address says
+// (pool_max_conns and its like), or has two connections a processor and eight at least.
+//
+// A pooler that gives each transaction another connection, as PgBouncer does in its mode
+// "transaction", does not keep prepared statements, or only from 1.21 on: the address then has
+// default_query_exec_mode=exec. Nor does it keep settings: there the server's own
+// synchronous_commit must be on, and enable_seqscan off for this role (ALTER ROLE .. SET).
 //
 // # Versions
 //

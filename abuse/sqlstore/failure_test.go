@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
 
@@ -148,6 +150,9 @@ func TestAddresses(t *testing.T) {
 	quiet(t, err, nil)
 	_, err = sqlstore.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "no folder", "secret"))
 	quiet(t, err, nil)
+	require.Contains(t, err.Error(), "folder is not there")
+	_, err = sqlstore.Open(t.Context(), "sqlite:"+t.TempDir())
+	require.EqualError(t, err, "abuse: store address must name a file, and no folder")
 }
 
 func TestFilesAreTheOwnersAlone(t *testing.T) {
@@ -178,12 +183,31 @@ func TestPostgresErrorsAreQuiet(t *testing.T) {
 	err = s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("secret key"), []byte("secret value")) })
 	quiet(t, err, nil)
 	require.Contains(t, err.Error(), "23514")
-	statement(t, address, "ALTER DATABASE "+database(address)+" SET default_transaction_read_only = on")
 	require.NoError(t, s.Close())
-	s, err = sqlstore.Open(t.Context(), address)
+	u, err := url.Parse(address)
 	require.NoError(t, err)
-	err = s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("secret"), []byte("v")) })
+	with := func(parameter, value string) string {
+		q := u.Query()
+		q.Set(parameter, value)
+		return (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawQuery: q.Encode()}).String()
+	}
+	_, err = sqlstore.Open(t.Context(), with("default_transaction_read_only", "on"))
 	quiet(t, err, abuse.ErrStoreReadOnly)
+	s, err = sqlstore.Open(t.Context(), with("pool_max_conns", "1"))
+	require.NoError(t, err)
+	// It may become so while it is open, as where a server that was the first is made a standby.
+	statement(t, address, "ALTER DATABASE "+database(address)+" SET default_transaction_read_only = on")
+	statement(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	put := func() error {
+		return s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("secret"), []byte("v")) })
+	}
+	quiet(t, put(), nil) // the connection that has gone
+	quiet(t, put(), abuse.ErrStoreReadOnly)
+	writer, err := pgx.Connect(t.Context(), with("default_transaction_read_only", "off"))
+	require.NoError(t, err)
+	_, err = writer.Exec(t.Context(), "ALTER DATABASE "+database(address)+" RESET default_transaction_read_only")
+	require.NoError(t, errors.Join(err, writer.Close(t.Context())))
+	require.NoError(t, put(), "a session that was read-only is not kept")
 	require.NoError(t, s.Close())
 }
 
@@ -196,6 +220,41 @@ func TestPostgresCommitsAreDurable(t *testing.T) {
 		require.NoError(t, err)
 		statement(t, address, "ALTER TABLE hc_kept ADD CONSTRAINT c CHECK (current_setting('synchronous_commit') = '"+wants+"')")
 		require.NoError(t, s.Update(t.Context(), func(w abuse.Writer) error { return w.Put(abuse.Kept, []byte("k"), []byte("v")) }), had)
+		require.NoError(t, s.Close())
+	}
+}
+
+// Behind a pooler that keeps no prepared statements an address says so.
+func TestPostgresWithoutPreparedStatements(t *testing.T) {
+	u, err := url.Parse(abusetest.Postgres(t))
+	require.NoError(t, err)
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		q := u.Query()
+		q.Set("default_query_exec_mode", mode)
+		u.RawQuery = q.Encode()
+		s, err := sqlstore.Open(t.Context(), u.String())
+		require.NoError(t, err, mode)
+		fill(t, s, abuse.Tables())
+		row := func(i int) abuse.Row {
+			return abuse.Row{Key: fmt.Appendf(nil, "%s %03d", mode, i), Value: []byte{0, byte(i), 0xff}}
+		}
+		require.NoError(t, s.Load(t.Context(), abuse.Kept, func(yield func(abuse.Row) bool) {
+			for i := range 300 {
+				if !yield(row(i)) {
+					return
+				}
+			}
+		}), mode)
+		require.NoError(t, s.Update(t.Context(), func(w abuse.Writer) error {
+			got, err := w.Get(abuse.Kept, row(7).Key, []byte("none"), row(255).Key)
+			require.Equal(t, [][]byte{row(7).Value, nil, row(255).Value}, got)
+			return errors.Join(err, w.Delete(abuse.Kept, row(0).Key), w.Put(abuse.Kept, row(1).Key, []byte{}))
+		}), mode)
+		require.NoError(t, s.View(t.Context(), func(r abuse.Reader) error {
+			rows, err := r.Scan(abuse.Kept, row(0).Key, row(3).Key, 10)
+			require.Equal(t, []abuse.Row{{Key: row(1).Key, Value: []byte{}}, row(2)}, rows)
+			return err
+		}), mode)
 		require.NoError(t, s.Close())
 	}
 }

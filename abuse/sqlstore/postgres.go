@@ -67,11 +67,29 @@ func openPostgres(ctx context.Context, address string, version int) (*postgresSt
 		return nil, postgresError("open", err)
 	}
 	s := &postgresStore{pool: pool, line: semaphore.NewWeighted(linePlaces)}
-	if err := migrate(ctx, postgresMigrator{pool}, version); err != nil {
+	err = migrate(ctx, postgresMigrator{pool}, version)
+	if err == nil {
+		err = writable(ctx, pool)
+	}
+	if err != nil {
 		pool.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// writable says whether the database can be written: without it a store on a standby, or on one that
+// was made read-only, would open, and fail at its first Update.
+func writable(ctx context.Context, pool *pgxpool.Pool) error {
+	var readOnly bool
+	err := pool.QueryRow(ctx, "SELECT coalesce(current_setting('transaction_read_only', true), 'off') = 'on'").Scan(&readOnly)
+	if err != nil {
+		return orContext(ctx, postgresError("open", err))
+	}
+	if readOnly {
+		return &abuse.StoreError{Op: "open", Kind: abuse.ErrStoreReadOnly}
+	}
+	return nil
 }
 
 type postgresMigrator struct{ pool *pgxpool.Pool }
@@ -131,6 +149,7 @@ const (
 	uniqueViolation      = "23505"
 	serializationFailure = "40001"
 	deadlock             = "40P01"
+	readOnly             = "25006"
 )
 
 func sqlState(err error) string {
@@ -154,7 +173,7 @@ func postgresError(op string, err error) error {
 	switch {
 	case state == "53100", state == "54000" && op == "load":
 		e.Kind = abuse.ErrStoreFull
-	case state == "25006":
+	case state == readOnly:
 		e.Kind = abuse.ErrStoreReadOnly
 	case strings.HasPrefix(state, "XX00") && state != "XX000":
 		e.Kind = abuse.ErrStoreDamaged

@@ -17,6 +17,7 @@ type postgresTx struct {
 	conn  *pgxpool.Conn
 	begin string // "" once it has been sent
 	again bool   // a statement has failed because of other transactions
+	stale bool   // the session is read-only: a new one may not be
 }
 
 // run runs one transaction once.
@@ -55,6 +56,9 @@ func (p *postgresTx) end() {
 		defer cancel()
 		_, _ = p.conn.Exec(ctx, "ROLLBACK") // the pool throws away a connection on which this fails
 	}
+	if p.stale { // kept, it would fail for as long as a connection may live, whatever the server says by now
+		_ = p.conn.Conn().Close(context.WithoutCancel(p.ctx))
+	}
 	p.conn.Release()
 }
 
@@ -84,8 +88,11 @@ func (p *postgresTx) send(ctx context.Context, b *pgx.Batch, read func(pgx.Rows)
 		}
 	}
 	err = errors.Join(err, results.Close())
-	if s := sqlState(err); s == serializationFailure || s == deadlock {
+	switch sqlState(err) {
+	case serializationFailure, deadlock:
 		p.again = true
+	case readOnly:
+		p.stale = true
 	}
 	return err
 }

@@ -45,6 +45,9 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 	if err != nil {
 		return nil, &abuse.StoreError{Op: "open: find the working directory"}
 	}
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() { // SQLite would call it an error of the disk
+		return nil, &abuse.Error{Field: "store address", Problem: "must name a file, and no folder"}
+	}
 	if err := refuse(ctx, file); err != nil {
 		return nil, err
 	}
@@ -54,8 +57,11 @@ func openSQLiteStore(ctx context.Context, name string, version int, pragmas ...s
 		f.Close()
 	} else if !errors.Is(err, fs.ErrExist) {
 		e := &abuse.StoreError{Op: "open: the file cannot be made"}
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		switch {
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 			e.Kind = abuse.ErrStoreReadOnly
+		case errors.Is(err, fs.ErrNotExist):
+			e.Op = "open: the file's folder is not there"
 		}
 		return nil, e
 	}

@@ -99,7 +99,7 @@ func (x *tx) Scan(t abuse.Table, from, to []byte, limit int) ([]abuse.Row, error
 	for range x.written[t].Range(from, to) {
 		more++
 	}
-	rows, err := x.base.scan(t, from, to, min(limit, math.MaxInt32)+more)
+	rows, err := x.base.scan(t, from, to, min(limit, math.MaxInt32-more)+more)
 	if err != nil {
 		x.err = err
 		return nil, err

@@ -17,11 +17,11 @@ import (
 
 // Answer is what a check came to.
 type Answer struct {
-	// Decision is what to do now. Where a signal about the account has changed, it was made for that:
-	// it is stored, and handed on with the changes. Where none has, nothing new is decided. With
-	// [DeciderConfig.Settle] it is then what is in force: of the step that the account is under the
-	// decision that made it, which is stored, or None, which is not. With Decide alone it is what the
-	// evidence comes to at this moment, shown and not stored. [Decider.Reconsider] decides anew.
+	// Decision is what to do now. Where a signal about the account has changed it is a new
+	// decision, which is stored and handed on with the changes. Where none has, nothing new is
+	// decided or stored. With [DeciderConfig.Settle] Decision then says what is in force: the
+	// stored decision that made the step which the account is under, or else None. With Decide
+	// alone it is what the evidence comes to at this moment. [Decider.Reconsider] decides anew.
 	Decision abuse.Decision
 	Matched  int // signals that are about the account
 	// Pending says that the partner could not be asked: the decision rests on what is known here,

@@ -30,7 +30,7 @@ type ClientConfig struct {
 	// /hueandcry/v1/.
 	URL         string
 	Agreement   *linkage.Agreement
-	Certificate tls.Certificate // with the key of the agreement's receiver
+	Certificate tls.Certificate // with the key of the agreement's receiver; signed by itself, if need be
 	Timeout     time.Duration   // of one try, waiting for a batch not counted; zero means 10 seconds
 	Attempts    int             // tries of one call, within its context; zero means 4
 }

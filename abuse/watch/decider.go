@@ -34,14 +34,14 @@ type DeciderConfig struct {
 	// reports change nothing by themselves: hand their accounts to [Decider.Reconsider].
 	Own func(ctx context.Context, account string) (abuse.Own, error)
 	// Deliver hands a change on. It is called again, also after a restart, until it has given nil
-	// once and that was put down: the same change has the same [Event.ID]. Changes of one account
-	// come in their order.
+	// once and that was put down: so the same change may come twice, with the same [Event.ID].
+	// Changes of one account come in their order.
 	//
-	// What is to be carried out is [Event.Body]. Who drops a change because its ID came before must
-	// look at Body all the same: it may be a later decision than it was then, and that may come in no
-	// other change. Others hand decisions on too, such as those of people and other processes with a
-	// Decider, so that one may be on its way while a later one is made: of the decisions on one
-	// account carry out the one with the latest At, and no earlier one after it.
+	// Carry out [Event.Body], also where the ID has come before: the second time Body may be a
+	// later decision, which comes in no other change. Decisions on one account may also reach you
+	// by other ways, such as those of people (package cases) and of other processes with a Decider,
+	// and overtake each other. So of all decisions on an account carry out the one with the latest
+	// At, and after it no earlier one.
 	Deliver func(context.Context, Event) error
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time

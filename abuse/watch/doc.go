@@ -44,6 +44,36 @@
 //
 // What is refused is an RFC 9457 problem document with one of the codes of [Problem].
 //
+// # In service
+//
+// Each side makes a key (Ed25519), a certificate of it, which it may sign itself, and a signed
+// [linkage.Agreement]: one writes it, both sign, and exchange the JSON form. Example (Living) of the
+// folder examples has the whole of both sides in one program. What must go on:
+//
+//	always               Transmitter.Run, Receiver.Run, Decider.Run
+//	at AlarmEpochDue     Receiver.EnrolBase of the next epoch: Receiver.Status names it; the first time at once
+//	at each sign-up      Receiver.Check, also when an account's identifiers change; Remove when it goes
+//	on the other side    Report, Retract, Remove
+//	with package cases   Hearings.Work every minute; Desk.Sweep, Desk.Alarms and Current.Weigh of
+//	                     package policy now and then
+//	with opt-outs        Receiver.Check for each change that Follow of package optout hands on
+//
+// Stop them by their contexts, then close the transmitter, then the stores.
+//
+// # Never go back
+//
+// A store and its vault belong together, and what they say has been heard: batches have numbers,
+// session records hold the one before, budgets are spent. So neither is to be put back to an older
+// copy, and it does not heal by itself. The batches of a transmitter that went back do not follow
+// those that the receiver has: the feed stalls ([AlarmBatchDamaged], [AlarmFeedStalled]) till a base
+// is enrolled anew; what was reported since the copy cannot be retracted any more, and what was
+// retracted is said again. A receiver that went back takes in anew what it has forgotten, and hands
+// it on under other IDs. Session records are disputed from then on ([AlarmRecordDisputed]), and some
+// days later, when 24 wait for a signature, the transmitter evaluates no more identifiers
+// ([RecordsUnsigned]). Then the way on is a new agreement, with another ID: report and enrol anew
+// under it. So keep a store by replication that waits for the other copy, and not by last night's
+// file.
+//
 // # What a partner can say
 //
 // About one identifier it can say as many signals in a feed as the agreement allows, each under a tag

@@ -19,6 +19,9 @@ import (
 // and the check has been made that is owed for it. Running processes have eight bytes of each tag in
 // their memory until they end, or its epoch does. Decisions stay: they are the service's own record, and
 // hold no identifier. An account that is not known is no error.
+//
+// Remove is for accounts that are gone: it undoes no step. Of a user who stays and has opted out of a
+// purpose, Check takes out what was enrolled under the agreement, and nothing of other agreements.
 func (r *Receiver) Remove(ctx context.Context, account string) error {
 	if !validAccount(account) {
 		return errAccount

@@ -21,7 +21,8 @@ var errFeedsMoved = errors.New("watch: the open feeds have changed meanwhile")
 // Report says a signal about an account, or revises one that was said: then its Revision is
 // higher than before, and it stays about the identifiers that the account had first. When Report
 // returns nil the signal is durable, and the next batch of every open feed will have it; a
-// report that is repeated changes nothing.
+// report that is repeated changes nothing. The signal's Origin, or the last of its Path, is the
+// agreement's transmitter, by the name that it has there: any other is unreadable to the receiver.
 //
 // A signal that is not valid, too long for the agreement's labels, retracted, or revised
 // without a higher Revision, and an account without an identifier that the agreement names or

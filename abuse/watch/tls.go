@@ -12,7 +12,8 @@ import (
 
 // ServerTLS is the TLS of a server that mounts [Transmitter.Handler]: version 1.3, and a client
 // certificate of any issuer, for the handler itself compares its key with the agreement's. HTTP/1.1
-// alone is offered, which the enrolment of a base needs.
+// alone is offered, which the enrolment of a base needs. The certificate has the key of the
+// agreement's transmitter, and may be signed by itself.
 func ServerTLS(cert tls.Certificate) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,

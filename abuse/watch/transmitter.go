@@ -64,7 +64,9 @@ type openFeed struct {
 
 // NewTransmitter opens the epochs that are due. The context bounds the start alone. It fails
 // where the agreement or the signer is not right, where the store or the vault cannot be read, and
-// where one of them has been lost: without its keys a store is noise. Close it in the end.
+// where the vault has been lost: without its keys a store is noise. A store that has been lost it
+// cannot tell from one that is new: budgets and session records begin anew then, which the receiver
+// disputes. Close it in the end.
 func NewTransmitter(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) {
 	a := cfg.Agreement
 	switch {

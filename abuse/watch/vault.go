@@ -48,7 +48,7 @@ var errVaultName = errors.New("watch: names in the vault are 1 to 200 of a-z, 0-
 
 // OpenVault opens the folder, made with mode 0700 if it is not there. A folder that others may
 // read is refused. The key is 256 bits of a secret manager; every vault needs the one it was
-// written with.
+// written with. It panics on the zero Key.
 func OpenVault(dir string, key hashing.Key) (*Vault, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

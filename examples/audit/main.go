@@ -5,7 +5,8 @@
 //	go run ./examples/audit -agreement agreement.json < records.jsonl
 //
 // Each record must be signed by both, follow the one before and stay within the caps. At the
-// first that does not, the program says which and why, and ends with 1. With -json it prints an
+// first that does not, the program says which and why, and ends with 1: also at records at the end of
+// an export that the receiver has not signed yet. What comes before that line has been verified. With -json it prints an
 // object instead, with what was verified up to there: agreement, from, until, records, days, evaluated, ok.
 //
 // The keys are those in the agreement, so whoever gives you that gives you all: compare its digest, which
@@ -38,17 +39,35 @@ const (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
+const intro = `audit reads session records on standard input, a JSON object a line from the first on, and
+says whether two services have kept to the caps of their agreement.
+
+  audit -agreement agreement.json < records.jsonl
+
+`
+
+const outro = `
+At the first record that does not hold it says which and why; those before it do hold. At the
+end of an export that may be records that the receiver has not signed yet.
+Exit status: 0 all hold, 1 one does not, 2 wrong usage.
+`
+
 // run is the program without its process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	file := flags.String("agreement", "", "the `file` of the signed agreement, JSON")
-	digest := flags.String("digest", "", "the agreement's digest, 64 hexadecimal digits, that it must have")
+	flags.SetOutput(io.Discard)
+	file := flags.String("agreement", "", "`file` of the signed agreement, JSON")
+	digest := flags.String("digest", "", "`digest` that the agreement must have, 64 hexadecimal digits")
 	asJSON := flags.Bool("json", false, "print one JSON object on standard output")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stderr)
+			fmt.Fprint(stderr, intro)
+			flags.PrintDefaults()
+			fmt.Fprint(stderr, outro)
 			return exitOK
 		}
+		fmt.Fprintln(stderr, "audit:", err)
 		return exitUsage
 	}
 	if *file == "" || flags.NArg() > 0 {
@@ -113,9 +132,11 @@ func audit(file, digest string, records io.Reader) (result, error) {
 	for line := 1; lines.Scan(); line++ {
 		record := new(linkage.SessionRecord)
 		if err := record.UnmarshalJSON(lines.Bytes()); err != nil {
-			return done, fmt.Errorf("line %d: %w", line, err)
+			return done, fmt.Errorf("line %d: no session record: %w", line, err)
 		}
-		if err := record.Verify(agreement, last); err != nil {
+		if err := record.Verify(agreement, last); errors.Is(err, linkage.ErrOrder) {
+			return done, fmt.Errorf("line %d: %w: it does not follow the line before, or is not the first", line, err)
+		} else if err != nil {
 			return done, fmt.Errorf("line %d: %w", line, err)
 		}
 		done.Records++

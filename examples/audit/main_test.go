@@ -78,9 +78,9 @@ func TestAuditFindsIt(t *testing.T) {
 				r.Evaluated, r.EvaluatedDay, r.SpentDay = r.Evaluated+60, 120, 120
 			}
 		}, line: "line 5: linkage: limit of the agreement passed: AdditionsPerDay: 120 asked for, 100 allowed\n"},
-		"one left out":   {edit: func(l []string) []string { return append(l[:3:3], l[4:]...) }, line: "line 4: linkage: message out of order\n"},
-		"first left out": {edit: func(l []string) []string { return l[1:] }, line: "line 1: linkage: message out of order\n"},
-		"swapped":        {edit: func(l []string) []string { l[2], l[3] = l[3], l[2]; return l }, line: "line 3: linkage: message out of order\n"},
+		"one left out":   {edit: func(l []string) []string { return append(l[:3:3], l[4:]...) }, line: "line 4: linkage: message out of order: it does not follow the line before, or is not the first\n"},
+		"first left out": {edit: func(l []string) []string { return l[1:] }, line: "line 1: linkage: message out of order: it does not follow the line before, or is not the first\n"},
+		"swapped":        {edit: func(l []string) []string { l[2], l[3] = l[3], l[2]; return l }, line: "line 3: linkage: message out of order: it does not follow the line before, or is not the first\n"},
 		"changed": {edit: func(l []string) []string {
 			l[6] = strings.Replace(l[6], `"requests":70`, `"requests":71`, 1)
 			return l
@@ -89,7 +89,7 @@ func TestAuditFindsIt(t *testing.T) {
 			l[0] = l[0][:strings.Index(l[0], `"receiver_signature"`)] + `"receiver_signature":null}`
 			return l
 		}, line: "line 1: linkage: peer not authenticated: the signature of the receiver\n"},
-		"no record":  {edit: func(l []string) []string { l[1] = "{}"; return l }, line: "line 2: linkage: bad frame\n"},
+		"no record":  {edit: func(l []string) []string { l[1] = "{}"; return l }, line: "line 2: no session record: linkage: bad frame\n"},
 		"no records": {edit: func([]string) []string { return nil }, line: "there are no records\n"},
 		"very long":  {edit: func(l []string) []string { l[9] = strings.Repeat("x", maxLine); return l }, line: "line 10: bufio.Scanner: token too long\n"},
 	} {

@@ -85,6 +85,9 @@ var errDiffers = errors.New("a day ended with other matches than the plain join"
 // tell lives the days and prints what came of it.
 func (o *options) tell(ctx context.Context, stdout, stderr io.Writer) error {
 	res, err := live(ctx, o, stderr)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx) // what stopped it, and not what that has led to
+	}
 	if err != nil {
 		return err
 	}
@@ -99,21 +102,47 @@ func (o *options) tell(ctx context.Context, stdout, stderr io.Writer) error {
 	return err
 }
 
+const intro = `feed lives some days of two services at an accelerated clock, stops them now and then
+without warning, and compares what the receiver was handed with a plain join each day.
+
+`
+
+const outro = `
+A store is to be a new one: its keys go with the run, and without them it is of no use.
+Exit status: 0 done, 1 failed or a day that differs, 2 wrong usage.
+`
+
+// help prints what the program does, and the flags that are for people.
+func help(w io.Writer, f *flag.FlagSet) {
+	shown := flag.NewFlagSet("", flag.ContinueOnError)
+	shown.SetOutput(w)
+	f.VisitAll(func(x *flag.Flag) {
+		if x.Name != "role" && x.Name != "dir" && x.Name != "at" { // for processes that the program starts
+			shown.Var(x.Value, x.Name, x.Usage)
+			shown.Lookup(x.Name).DefValue = x.DefValue
+		}
+	})
+	fmt.Fprint(w, intro)
+	shown.PrintDefaults()
+	fmt.Fprint(w, outro)
+}
+
+// parseFlags reads the command line. Errors are usage errors.
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("feed", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.IntVar(&o.days, "days", 30, "days to live, 1 to 365")
-	f.IntVar(&o.accounts, "accounts", 20_000, "accounts of the receiver's base, up to 10 million")
-	f.IntVar(&o.signals, "signals", 1000, "signals reported, revised or withdrawn a day, up to 100,000")
-	f.IntVar(&o.signups, "signups", 50, "accounts that sign up a day, up to 10,000")
-	f.Float64Var(&o.overlap, "overlap", 0.05, "share of the signals that are about accounts of the receiver, 0 to 1")
-	f.IntVar(&o.restarts, "restarts", 3, "times that a service is stopped without warning, up to 10,000")
-	f.IntVar(&o.epochDays, "epoch-days", 60, "days of an epoch, 5 to 366; the next base is enrolled three days before its end")
-	f.StringVar(&o.protocol, "protocol", linkage.ProtocolVOLE, "how the base is enrolled, ec or vole")
-	f.StringVar(&o.store, "store", "", "the receiver's store, sqlite:FILE or postgres://…; default: SQLite in a temporary folder")
-	f.StringVar(&o.transmitterStore, "transmitter-store", "", "the transmitter's, likewise; never the same")
-	f.Uint64Var(&o.seed, "seed", 1, "what is made up")
+	f.SetOutput(io.Discard)
+	f.IntVar(&o.days, "days", 30, "`number` of days to live, 1 to 365")
+	f.IntVar(&o.accounts, "accounts", 20_000, "`number` of accounts of the receiver's base, up to 10 million")
+	f.IntVar(&o.signals, "signals", 1000, "`number` of signals reported, revised or withdrawn a day, up to 100,000")
+	f.IntVar(&o.signups, "signups", 50, "`number` of accounts that sign up a day, up to 10,000")
+	f.Float64Var(&o.overlap, "overlap", 0.05, "`share` of the signals that are about accounts of the receiver, 0 to 1")
+	f.IntVar(&o.restarts, "restarts", 3, "`number` of times that a service is stopped without warning, up to 10,000")
+	f.IntVar(&o.epochDays, "epoch-days", 60, "`number` of days of an epoch, 5 to 366; the next base is enrolled three days\nbefore its end")
+	f.StringVar(&o.protocol, "protocol", linkage.ProtocolVOLE, "how the base is enrolled: `vole|ec`")
+	f.StringVar(&o.store, "store", "", "`address` of the receiver's store, sqlite:FILE or postgres://… (default SQLite in\na temporary folder)")
+	f.StringVar(&o.transmitterStore, "transmitter-store", "", "`address` of the transmitter's store, likewise; never the same")
+	f.Uint64Var(&o.seed, "seed", 1, "`number` from which all is made up")
 	f.BoolVar(&o.json, "json", false, "print one JSON object and nothing else")
 	f.BoolVar(&o.strict, "strict", false, "stop after the first day that differs")
 	f.BoolVar(&o.processes, "processes", false, "a process for each service")
@@ -122,9 +151,9 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.Int64Var(&o.at, "at", start.Unix(), "what the role's clock shows first, in seconds since 1970")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
+			help(stderr, f)
 		}
-		return nil, errors.New("see -help")
+		return nil, err
 	}
 	between := func(name string, n, from, to int) error {
 		if n < from || n > to {
@@ -137,7 +166,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	switch {
 	case err != nil:
 	case f.NArg() > 0:
-		err = errors.New("no arguments are expected beside flags")
+		err = errors.New("there are only flags, no arguments; -help lists them")
 	case o.protocol != linkage.ProtocolEC && o.protocol != linkage.ProtocolVOLE:
 		err = errors.New("-protocol: must be ec or vole")
 	case o.overlap < 0 || o.overlap > 1:

@@ -84,8 +84,10 @@ func TestUsage(t *testing.T) {
 		var out, log bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), strings.Fields(args), nil, &out, &log), args)
 		require.Empty(t, out.String())
-		require.NotEmpty(t, log.String())
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 	}
 	var out, log bytes.Buffer
 	require.Equal(t, exitOK, run(t.Context(), []string{"-help"}, nil, &out, &log))
+	require.Contains(t, log.String(), "\n  -store address\n")
+	require.NotContains(t, log.String(), "\n  -role")
 }

@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
@@ -65,25 +66,59 @@ type options struct {
 	child      string
 }
 
+const intro = `signup is a service whose sign-ups are checked against what a partner knows, with the
+partner beside it, on loopback. It serves POST /signup until it is interrupted, or with
+-load drives itself and prints how long a sign-up takes.
+
+`
+
+const outro = `
+Keys are beside each store, in FILE.vault, or for a database in signup-receiver.vault
+and signup-transmitter.vault in the working directory. A store is of no use without.
+Exit status: 0 done, 1 failed, 2 wrong usage.
+`
+
+// internal is the flag with which the program starts itself.
+const internal = "follow"
+
+// help prints what the program does and the flags that are for people.
+func help(w io.Writer, f *flag.FlagSet) {
+	shown := flag.NewFlagSet("", flag.ContinueOnError)
+	shown.SetOutput(w)
+	f.VisitAll(func(x *flag.Flag) {
+		if x.Name != internal {
+			shown.Var(x.Value, x.Name, x.Usage)
+			shown.Lookup(x.Name).DefValue = x.DefValue
+		}
+	})
+	fmt.Fprint(w, intro)
+	shown.PrintDefaults()
+	fmt.Fprint(w, outro)
+}
+
+// parseFlags reads the command line. Errors are usage errors, in one line.
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("signup", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.IntVar(&o.load, "load", 0, "drive itself with so many sign-ups, then print figures and end")
-	f.Float64Var(&o.rps, "rps", 300, "sign-ups a second with -load")
-	f.BoolVar(&o.json, "json", false, "print the figures as JSON")
-	f.StringVar(&o.store, "store", "", "the receiver's store, sqlite:FILE or postgres://…; default: a file in a temporary folder")
-	f.StringVar(&o.partner, "partner-store", "", "the transmitter's store; default: a file beside, or in a temporary folder")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "where /signup is served; a loopback address")
-	f.StringVar(&o.protocol, "protocol", "ec", "how the base is enrolled: ec or vole")
-	f.IntVar(&o.flagged, "flagged", 2000, "accounts that the transmitter has flagged")
-	f.IntVar(&o.base, "base", 0, "accounts that the receiver has at the start")
-	f.Uint64Var(&o.seed, "seed", 1, "what keys, accounts and numbers come from")
-	fail := f.String("fail", "open", "what a sign-up gets while the partner is down: open or closed")
-	f.IntVar(&o.followers, "followers", 0, "idle followers of the feed beside, in a process of their own")
-	f.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile to the file")
-	f.StringVar(&o.child, "follow", "", "internal: the address that -followers follow")
+	f.SetOutput(io.Discard)
+	f.IntVar(&o.load, "load", 0, "drive itself with this `number` of sign-ups, then print figures and end")
+	f.Float64Var(&o.rps, "rps", 300, "`number` of sign-ups a second with -load")
+	f.BoolVar(&o.json, "json", false, "print the figures of -load as one JSON object")
+	f.StringVar(&o.store, "store", "", "`address` of the receiver's store, sqlite:FILE or postgres://… (default a file\nin a temporary folder)")
+	f.StringVar(&o.partner, "partner-store", "", "`address` of the transmitter's store (default FILE.transmitter beside that of\n-store, or a file in a temporary folder)")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback `address` where /signup is served")
+	f.StringVar(&o.protocol, "protocol", "ec", "how the base is enrolled: `ec|vole`")
+	f.IntVar(&o.flagged, "flagged", 2000, "`number` of accounts that the transmitter has flagged")
+	f.IntVar(&o.base, "base", 0, "`number` of accounts that the receiver has at the start")
+	f.Uint64Var(&o.seed, "seed", 1, "`number` from which keys, accounts and telephone numbers come")
+	fail := f.String("fail", "open", "what a sign-up gets while the partner is down: `open|closed`")
+	f.IntVar(&o.followers, "followers", 0, "`number` of idle followers of the feed, in a process of their own")
+	f.StringVar(&o.cpuprofile, "cpuprofile", "", "`file` to write a CPU profile to")
+	f.StringVar(&o.child, internal, "", "the address that -followers follow")
 	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			help(stderr, f)
+		}
 		return nil, err
 	}
 	switch *fail {
@@ -100,7 +135,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	}
 	switch {
 	case f.NArg() > 0:
-		return nil, errors.New("there are arguments that no flag takes")
+		return nil, errors.New("there are only flags, no arguments; -help lists them")
 	case o.load < 0 || o.load > maxLoad:
 		return nil, fmt.Errorf("-load must be 0 to %d", maxLoad)
 	case !(o.rps > 0 && o.rps <= 100_000):
@@ -109,6 +144,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("-flagged must be 0 to %d and -base 0 to %d", maxFlagged, maxBase)
 	case o.followers < 0 || o.followers > 100_000:
 		return nil, errors.New("-followers must be 0 to 100000")
+	case o.store != "" && o.store == o.partner:
+		return nil, errors.New("-partner-store must be another than -store")
 	case o.protocol != "ec" && o.protocol != "vole":
 		return nil, errors.New("-protocol must be ec or vole")
 	}
@@ -122,14 +159,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
-		fmt.Fprintln(stderr, "signup:", err)
+		complain(stderr, err)
 		return exitUsage
 	}
 	if err := o.run(ctx, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "signup:", err)
+		complain(stderr, err)
 		return exitFailure
 	}
 	return exitOK
+}
+
+// complain prints an error as one line.
+func complain(w io.Writer, err error) {
+	fmt.Fprintln(w, "signup: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
@@ -153,6 +195,9 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := start(ctx, o, w, log)
+	if errors.Is(err, context.Canceled) {
+		return context.Cause(ctx) // what stopped it
+	}
 	if err != nil {
 		return err
 	}
@@ -173,8 +218,8 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 	if crowd != nil {
 		r.Followers, r.RSSMB = o.followers, residentMB()
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // what stopped it
 	}
 	if o.json {
 		return json.NewEncoder(stdout).Encode(r)

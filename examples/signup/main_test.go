@@ -125,9 +125,15 @@ func TestFlagsRefuse(t *testing.T) {
 	for _, args := range [][]string{
 		{"-load", "-1"}, {"-rps", "0"}, {"-fail", "maybe"}, {"-listen", "0.0.0.0:80"}, {"-listen", "localhost:1"}, {"-protocol", "x"},
 		{"-flagged", "-1"}, {"-followers", "-2"}, {"more"}, {"-nothing"},
+		{"-store", "sqlite:x", "-partner-store", "sqlite:x"},
 	} {
 		var out, complaints bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), args, &out, &complaints), args)
-		require.NotEmpty(t, complaints.String())
+		require.Equal(t, 1, strings.Count(complaints.String(), "\n"), complaints.String())
 	}
+	var out, help bytes.Buffer
+	require.Equal(t, exitOK, run(t.Context(), []string{"-help"}, &out, &help))
+	require.Empty(t, out.String())
+	require.Contains(t, help.String(), "\n  -followers number\n")
+	require.NotContains(t, help.String(), "\n  -"+internal+" ")
 }

@@ -62,6 +62,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if err := o.run(ctx, stdout, newLogger(stderr)); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // what stopped it, and not what that has led to
+		}
 		complain(stderr, err)
 		if _, usage := errors.AsType[usageError](err); usage {
 			return exitUsage

@@ -26,10 +26,10 @@
 // not charged for that. The second is the case where a partner withdraws and the signals of others
 // keep his step up: it is then charged as a new one of theirs, also where they had passed on the
 // same signal. Where others join what carries a step already, a harsher one is charged to them, and
-// not again to those who were charged for the step that there is. Nothing that makes a step milder is ever held up, and a person's ruling has no
-// bounds. What automation comes to while a ruling with an end stands is bounded as ever, and
-// charged on the day on which it is decided, for it will be in force when the ruling has ended. All
-// bounds are in [Limits]; days are those of UTC.
+// not again to those who were charged for the step that there is. Nothing that makes a step milder
+// is ever held up, and a person's ruling has no bounds. What automation comes to while a ruling with
+// an end stands is bounded as ever, and charged on the day on which it is decided, for it will be in
+// force when the ruling has ended. All bounds are in [Limits]; days are those of UTC.
 //
 //	bound                      of what                                   if it is met
 //	cap_partner_day            a partner's new steps in a day            label

@@ -307,11 +307,11 @@ func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now ti
 }
 
 // needed says whether the automatic step needs what was cleared by the answer that left it: a rule may
-// count signals, partners or origins that carry nothing. The same step by the same carriers is not
-// decided on again.
+// count signals, partners or origins that carry nothing; and where the step has gone with the answer,
+// whether what is left comes to one. The same step by the same carriers is not decided on again.
 func (h *Hearings) needed(r abuse.Reader, weighed *abuse.Decision, now time.Time) (bool, error) {
 	is, err := loadHeld(r, weighed.Account)
-	if err != nil || is.Step.over(now) {
+	if err != nil {
 		return false, err
 	}
 	all := evidenceOf(weighed)
@@ -323,6 +323,9 @@ func (h *Hearings) needed(r abuse.Reader, weighed *abuse.Decision, now time.Time
 		e = without(e, is.Ruling.saw)
 	}
 	d := h.cfg.Desk.cfg.Decide(e, now)
+	if is.Step.over(now) {
+		return acts(d.Mode) && d.Action > abuse.None, nil
+	}
 	sooner := !d.Until.IsZero() && (is.Step.Until.IsZero() || d.Until.Before(is.Step.Until))
 	return !acts(d.Mode) || d.Action < is.Step.Action || d.Action == is.Step.Action && sooner, nil
 }

@@ -45,7 +45,7 @@ func Postgres(t testing.TB) string {
 		}
 	}
 	run("CREATE DATABASE " + name + " TEMPLATE template0") // to which nobody is connected: that would be in the way
-	if os.Getenv("HUEANDCRY_POSTGRES") != "" { // the others go with their server, which takes less time
+	if os.Getenv("HUEANDCRY_POSTGRES") != "" {             // the others go with their server, which takes less time
 		t.Cleanup(func() { run("DROP DATABASE " + name + " WITH (FORCE)") })
 	}
 	u.Path = "/" + name

@@ -96,7 +96,7 @@ func TestBulkEqualsThePlainIntersection(t *testing.T) {
 	case full():
 		each, sizes, bits = 300, 40, 18
 	case testing.Short():
-		each, most, sizes, bits = 20, 20, 4, 18
+		each, most, sizes, bits = 20, 20, 4, 15
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

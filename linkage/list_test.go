@@ -10,6 +10,9 @@ import (
 )
 
 func TestListAndTexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))

@@ -11,6 +11,9 @@ import (
 
 // Names are told apart as a map does, also if hashes are so bad that different names share them.
 func TestRepeatedNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 5))
@@ -56,6 +59,9 @@ func TestRepeatedNames(t *testing.T) {
 
 // The model sorts.
 func TestRepeats(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 6))

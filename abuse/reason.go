@@ -191,7 +191,7 @@ func (w *writer) whyOut() {
 		case GuardEcho:
 			w.add("the signal that ", w.lead.From, " sent is this service's own word come back")
 		case GuardPermitted:
-			w.add(s.sender(), " permits no action on its signal")
+			w.add(s.Sender(), " permits no action on its signal")
 		}
 		return
 	}

@@ -273,9 +273,15 @@ func TestClientBreaker(t *testing.T) {
 	defer cancel()
 	_, err = c.Latest(ctx, p.feedOf(0), 0, time.Second)
 	require.ErrorIs(t, err, ErrPartnerDown)
+	own := selfSigned(t, p.receiver)
 	for _, url := range []string{"http://x", "https://", "https://u@x", "https://x/?q", "::"} {
-		_, err := NewClient(ClientConfig{URL: url, Agreement: p.agreement})
-		require.Error(t, err, url)
+		_, err := NewClient(ClientConfig{URL: url, Agreement: p.agreement, Certificate: own})
+		require.ErrorContains(t, err, "URL", url)
+	}
+	for _, cert := range []tls.Certificate{{}, selfSigned(t, p.transmitter), {Certificate: own.Certificate},
+		{Certificate: own.Certificate, PrivateKey: p.transmitter}, {Certificate: [][]byte{{1}}, PrivateKey: p.receiver}} {
+		_, err := NewClient(ClientConfig{URL: "https://x", Agreement: p.agreement, Certificate: cert})
+		require.ErrorContains(t, err, "certificate")
 	}
 }
 

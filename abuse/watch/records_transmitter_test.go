@@ -176,6 +176,10 @@ func TestOptOuts(t *testing.T) {
 	require.NoError(t, o.Set(ctx, "a", linkage.Analytics, false))
 	require.False(t, is("a", linkage.Analytics))
 	require.Error(t, o.Set(ctx, "", linkage.Analytics, true))
+	var bad *abuse.Error
+	for _, p := range []linkage.Purpose{0, linkage.Security, linkage.FraudAndAbusePrevention} {
+		require.ErrorAs(t, o.Set(ctx, "a", p, true), &bad, "nobody can opt out of it")
+	}
 	_, err := o.OptedOut(ctx, "a", 0)
 	require.Error(t, err)
 }

@@ -125,7 +125,7 @@ func (w *writer) claim() {
 
 // passedOn says by whose word it is known what the origin says, if not by its own.
 func (w *writer) passedOn(s *Signal) {
-	if from := s.sender(); from != s.Origin {
+	if from := s.Sender(); from != s.Origin {
 		w.add(from, " passes on that ")
 	}
 }

@@ -41,7 +41,7 @@
 //	    version: 2               from 1
 //	    status: live             draft, background, live or archived
 //	    expires: "2027-06-30"    optional: a day, which is its first moment in UTC, or a time of RFC 3339
-//	    daily_cap: 500           optional: new steps harsher than a label in a day (UTC); see Caps and weights
+//	    daily_cap: 500           optional, and not for a label: new steps in a day (UTC); see Caps and weights
 //	    categories: [spam]       optional: those that the rule is for, else all
 //	    when: signal.confidence >= 60 && signal.reports >= 2
 //	    action: limit            label, friction, limit, suspend or disable

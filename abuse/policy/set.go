@@ -62,7 +62,7 @@ type Info struct {
 	Version    int              `json:"version"` // from 1
 	Status     Status           `json:"status"`
 	Expires    time.Time        `json:"expires,omitzero"`     // from then on the rule is not tried; zero: never
-	DailyCap   int              `json:"daily_cap,omitempty"`  // new steps harsher than a label in a day (UTC); zero: none of its own. See RuleCap
+	DailyCap   int              `json:"daily_cap,omitempty"`  // new steps in a day (UTC); zero: none of its own, as a label's always is. See RuleCap
 	Categories []abuse.Category `json:"categories,omitempty"` // empty: all
 	When       string           `json:"when"`                 // the condition, as CEL writes it
 	Action     abuse.Action     `json:"action"`

@@ -24,7 +24,8 @@ func TestDamagedCase(t *testing.T) {
 		b := newCourt(t, self, nil)
 		var appeals []cases.Case
 		for n, account := range []string{"a", "b", "c"} {
-			d := b.decide(t, brought(account, alleged(n, "messenger")))
+			b.decide(t, brought(account, alleged(n, "messenger")))
+			d := b.decide(t, brought(account, alleged(n, "messenger"))) // which is not the review's
 			appeal, err := b.Open(ctx, account, d.ID)
 			require.NoError(t, err)
 			appeals = append(appeals, appeal)

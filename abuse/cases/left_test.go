@@ -183,7 +183,8 @@ func TestLeftByTwo(t *testing.T) {
 		service := newCourt(t, self, nil)
 		console := newCourtOn(t, service.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, service.clock.now })
 		account := fmt.Sprint("a", n)
-		d := service.decide(t, brought(account, alleged(1, "messenger")))
+		service.decide(t, brought(account, alleged(1, "messenger")))
+		d := service.decide(t, brought(account, alleged(1, "messenger"))) // which is not the review's
 		review, err := console.Claim(ctx, service.only(t).ID, "Agatha")
 		require.NoError(t, err)
 		appeal, err := console.Open(ctx, account, d.ID)
@@ -202,7 +203,7 @@ func TestLeftByTwo(t *testing.T) {
 		require.NoError(t, service.Work(ctx))
 		require.Equal(t, abuse.Suspend, service.action(t, account))
 		require.Equal(t, []cases.Carrier{{From: "bank", Origin: "bank", Signal: allegedID(2)}}, service.standing(t, account).Carriers)
-		require.Len(t, service.decisions(t, account), 5)
+		require.Len(t, service.decisions(t, account), 6)
 	}
 }
 

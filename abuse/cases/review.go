@@ -47,6 +47,7 @@ type Case struct {
 	Reviewer string    `json:"reviewer,omitempty"`
 	Closed   time.Time `json:"closed,omitzero"`
 	Result   uuid.UUID `json:"result,omitzero"` // the person's decision
+	With     uuid.UUID `json:"with,omitzero"`   // the case about the same decision whose answer this is; zero: its own
 }
 
 // Late says whether the case is open and has passed its time.
@@ -119,8 +120,10 @@ func sampled(id uuid.UUID, share float64) bool {
 }
 
 // Queue gives at most limit open cases, those that are due first in front. Cases that somebody has
-// in hand are among them. In every list of cases one that is damaged is left out: the first such is the
-// error, and the others are given with it.
+// in hand are among them. One whose decision is not in force any more stays until it is answered, for it
+// says something of partners, or an answer about the same decision closes it: see [Hearings.Resolve]. In
+// every list of cases one that is damaged is left out: the first such is the error, and the others are
+// given with it.
 func (h *Hearings) Queue(ctx context.Context, limit int) (all []Case, err error) {
 	return h.list(ctx, []byte{queueRow}, []byte{queueRow + 1}, limit)
 }

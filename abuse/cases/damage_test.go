@@ -78,7 +78,7 @@ func TestDamagedVerdict(t *testing.T) {
 	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
 	require.Len(t, cards, 2)
 	weights, err := b.Weights(ctx)
-	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
+	require.NoError(t, err, "who asks for them takes none with an error")
 	require.Len(t, weights, 2)
 	require.Less(t, weights["market"], 1.0)
 }

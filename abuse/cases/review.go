@@ -235,7 +235,8 @@ type Figures struct {
 	Appeals   int `json:"appeals"`   // of them
 	Contested int `json:"contested"` // of them
 	Late      int `json:"late"`      // of them: they have passed their time
-	// The outcomes since the time that was asked for, of reviews and appeals.
+	// The outcomes since the time that was asked for, of reviews and appeals, also of those that were closed
+	// with another case.
 	Upheld     int `json:"upheld"`
 	Overturned int `json:"overturned"`
 	Changed    int `json:"changed"`

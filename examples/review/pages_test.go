@@ -23,7 +23,7 @@ func TestAppealsBehindReviews(t *testing.T) {
 	w := &world{office: b.office, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
 	w.made = 1000
 	var d abuse.Decision
-	for n, origins := 0, []string{"bank.example", "market.example", "messenger.example", "mail.example", "shop.example"}; n < shownCases+20; n++ {
+	for n, origins := 0, []string{"bank.example", "post.example", "messenger.example", "mail.example", "shop.example"}; n < shownCases+20; n++ {
 		w.clock.put(w.now.AddDate(0, 0, -n/40)) // within what is done in a day
 		var err error
 		d, err = w.decide(ctx, fmt.Sprint("many-", 'a'+n), w.signal(origins[n%5]))
@@ -35,6 +35,20 @@ func TestAppealsBehindReviews(t *testing.T) {
 	require.Greater(t, indexOf(b.queue(), appeal), shownCases)
 	_, body := b.get("/appeals")
 	require.Contains(t, body, "/case/"+appeal.ID.String())
+}
+
+// The scorecards move decisions: a partner who was often wrong goes less far than others by the same.
+func TestScorecardsCount(t *testing.T) {
+	b := newBrowser(t)
+	w := &world{office: b.office, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
+	w.made = 1000
+	w.clock.put(w.now)
+	for _, origin := range []string{"market.example", "messenger.example"} {
+		s := w.signal(origin)
+		d, err := w.decide(t.Context(), "by-"+origin, s)
+		require.NoError(t, err)
+		require.Equal(t, origin == "market.example", d.Action < abuse.Suspend, d.Action)
+	}
 }
 
 func indexOf(all []cases.Case, one cases.Case) int {

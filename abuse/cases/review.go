@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 	"unicode"
@@ -78,7 +79,9 @@ func (h *Hearings) consider(w abuse.Writer, d *abuse.Decision, now time.Time) er
 	}
 	if got[0] != nil {
 		last, err := caseOf(w, append([]byte{lastRow}, got[0]...))
-		if err != nil || last.Outcome == 0 || last.answers(d) {
+		switch {
+		case errors.Is(err, abuse.ErrStoreDamaged): // it keeps nobody from deciding on the account: a new one is opened
+		case err != nil || last.Outcome == 0 || last.answers(d):
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,28 @@ func TestScorecardsCount(t *testing.T) {
 		d, err := w.decide(t.Context(), "by-"+origin, s)
 		require.NoError(t, err)
 		require.Equal(t, origin == "market.example", d.Action < abuse.Suspend, d.Action)
+	}
+}
+
+// Who had the other case about a decision sees where it was answered.
+func TestAnsweredInOther(t *testing.T) {
+	b := newBrowser(t)
+	h := b.office.hearings
+	appeals, err := h.Appeals(t.Context(), 10)
+	require.NoError(t, err)
+	n := slices.IndexFunc(appeals, func(c cases.Case) bool { return c.Kind == cases.Appeal })
+	appeal, err := h.Claim(t.Context(), appeals[n].ID, "Agatha")
+	require.NoError(t, err)
+	_, err = h.Resolve(t.Context(), appeal.ID, cases.Resolution{Version: appeal.Version, Reviewer: "Agatha", Outcome: cases.Upheld})
+	require.NoError(t, err)
+	all, err := h.Of(t.Context(), appeal.Decision.Account, 10)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	for _, c := range all {
+		status, body := b.get(caseURL(c.ID, ""))
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, c.Kind == cases.Review, strings.Contains(body, `/case/`+appeal.ID.String()+`">the other case`))
+		require.NotContains(t, body, "Your answer")
 	}
 }
 

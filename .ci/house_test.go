@@ -295,5 +295,46 @@ func TestReadmeQuotesCode(t *testing.T) {
 	}
 }
 
+// Every program and benchmark that the README calls is there, with its flags.
+func TestReadmeCommands(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := func(dir, files string, what *regexp.Regexp) bool {
+		return slices.ContainsFunc(git(t, "ls-files", dir+"/"+files), func(f string) bool {
+			data, err := os.ReadFile(filepath.Join("..", f))
+			return err == nil && what.Match(data)
+		})
+	}
+	commands := regexp.MustCompile("go (run|test) ([^`\n]+)").FindAllSubmatch(readme, -1)
+	if len(commands) < 10 {
+		t.Fatal("the README has few commands: is it read as it is written?")
+	}
+	for _, c := range commands {
+		words := strings.Fields(string(c[2]))
+		if string(c[1]) == "run" {
+			for _, word := range words[1:] {
+				if name, ok := strings.CutPrefix(word, "-"); ok && !holds(words[0], "*.go", regexp.MustCompile(`"`+name+`"`)) {
+					t.Errorf("%s has no flag %s", words[0], word)
+				}
+			}
+			if !holds(words[0], "main.go", regexp.MustCompile("func main")) {
+				t.Errorf("%s is no program", words[0])
+			}
+			continue
+		}
+		at := slices.Index(words, "-bench") + 1
+		if at == 0 || words[at] == "." {
+			continue
+		}
+		for name := range strings.SplitSeq(strings.Trim(words[at], "'"), "|") {
+			if dir := words[len(words)-1]; !holds(dir, "*_test.go", regexp.MustCompile(`func Benchmark\w*`+name)) {
+				t.Errorf("%s has no benchmark %s", dir, name)
+			}
+		}
+	}
+}
+
 // squeeze makes code comparable whatever its indentation.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -49,11 +49,20 @@ func (j *judge) seek(r *Rule, w *Weighed, all []Weighed, start, end int) {
 func (j *judge) corroborates(r *Rule, t *Weighed) Truth {
 	s := &t.Signal
 	switch {
-	case r.covers(t) == No || s.Class != Confirmed || s.Confidence < j.policy.Corroboration ||
+	case r.covers(t) == No || s.Class != Confirmed || !j.sure(t) ||
 		s.Severity < j.policy.CorroborationSeverity || t.reachBeside < r.Action:
 		return No
 	case t.capBeside < r.Action:
 		return Unknown
 	}
 	return Yes
+}
+
+// sure says whether a signal's confidence is enough, by what its partner's word weighs.
+func (j *judge) sure(t *Weighed) bool {
+	weight, weighed := j.policy.Weights[t.From]
+	if !weighed {
+		weight = 1
+	}
+	return float64(t.Signal.Confidence)*weight+1e-9 >= float64(j.policy.Corroboration) // the product of 0.29 and 100 is a little below 29
 }

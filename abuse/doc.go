@@ -94,9 +94,9 @@
 // A signal is corroborated when a second one comes from an independent origin: no
 // service has touched both, and they have no common cause. The second must be
 // confirmed, of a category that the rule itself is for, with a confidence of at
-// least Corroboration (60) and a severity of at least CorroborationSeverity
-// (medium), count by itself, and permit the same step. What a partner passes on
-// for others is still his word.
+// least Corroboration (60), by what its partner's word weighs, and a severity of at
+// least CorroborationSeverity (medium), count by itself, and permit the same step.
+// What a partner passes on for others is still his word.
 // The Court of Justice of the European Union holds a score to be a decision of
 // its own where the one who is handed it draws strongly on it (SCHUFA, C-634/21, 2023): so
 // the harshest step needs two origins, or one origin and two identifiers that

@@ -110,7 +110,7 @@ func (s *Signal) bound(from string, m *linkage.MatchedSignal) error {
 		return &Error{Field: "signal id", Problem: "is not that of its record"}
 	case s.Revision != m.Sequence:
 		return &Error{Field: "signal revision", Problem: "is not the sequence of its record"}
-	case s.sender() != from:
+	case s.Sender() != from:
 		return &Error{Field: "signal path", Problem: "does not end at the partner that sent it"}
 	case kindsOf(m.Kinds) == 0:
 		return &Error{Field: "match", Problem: "names no kind of identifier"}

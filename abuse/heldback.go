@@ -69,7 +69,7 @@ func (w *writer) holdsBack() {
 	for _, f := range w.heldBack() {
 		switch f.Guard {
 		case GuardPermitted:
-			w.add("; ", w.lead.Signal.sender(), " permits no more than ", w.lead.Signal.Permitted.String())
+			w.add("; ", w.lead.Signal.Sender(), " permits no more than ", w.lead.Signal.Permitted.String())
 		case GuardPredictive:
 			w.add("; a prediction carries no more")
 		case GuardDeviceOnly:

@@ -6,6 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"time"
 )
 
@@ -35,6 +38,9 @@ type Policy struct {
 	// and the least severity of a signal that corroborates another.
 	Corroboration         int
 	CorroborationSeverity Severity
+	// Weights say, 0 to 1 by the partner's name, how much the confidence of his signals counts where
+	// they corroborate others: rounded down, it must come to Corroboration. Who is not in it has 1; nil: nobody is.
+	Weights map[string]float64
 	// Rules are tried in order and the first that is met wins. No rule is harsher
 	// than one before it, so that a signal more never makes a decision milder.
 	Rules []Rule
@@ -155,6 +161,9 @@ func (p *Policy) Validate() error {
 	check(p.Skew >= 0 && p.Skew <= day, "skew", "must be 0 to 24 hours")
 	check(p.Corroboration >= 0 && p.Corroboration <= 100, "corroboration", "must be 0 to 100")
 	check(validEnum(p.CorroborationSeverity, severityNames), "corroboration_severity", "must be low, medium, high or critical")
+	for _, w := range p.Weights {
+		check(w >= 0 && w <= 1, "weights", "must be 0 to 1")
+	}
 	for i := range p.Rules {
 		if problem := p.rule(i); problem != "" {
 			check(false, fmt.Sprintf("rules[%d]", i), problem)
@@ -260,6 +269,10 @@ func (p *Policy) Hash() Digest {
 			b = append(b, byte(c.Leaf))
 			number(int64(c.AtLeast))
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Weights)) {
+		text(name)
+		number(int64(math.Float64bits(p.Weights[name])))
 	}
 	return sha256.Sum256(b)
 }

@@ -125,7 +125,7 @@ func (w *writer) claim() {
 
 // passedOn says by whose word it is known what the origin says, if not by its own.
 func (w *writer) passedOn(s *Signal) {
-	if from := s.sender(); from != s.Origin {
+	if from := s.Sender(); from != s.Origin {
 		w.add(from, " passes on that ")
 	}
 }
@@ -191,7 +191,7 @@ func (w *writer) whyOut() {
 		case GuardEcho:
 			w.add("the signal that ", w.lead.From, " sent is this service's own word come back")
 		case GuardPermitted:
-			w.add(s.sender(), " permits no action on its signal")
+			w.add(s.Sender(), " permits no action on its signal")
 		}
 		return
 	}

@@ -122,8 +122,9 @@ func (s *Signal) namesLength() int {
 	return n
 }
 
-// sender is the service that sent the signal here, as the signal has it.
-func (s *Signal) sender() string {
+// Sender is the service that sends the signal, as the signal has it: the last of Path, or Origin if
+// nobody passed it on. A receiver reads a signal from nobody else.
+func (s *Signal) Sender() string {
 	if len(s.Path) > 0 {
 		return s.Path[len(s.Path)-1]
 	}

@@ -229,7 +229,7 @@ func (g *Weighing) gather(sightings []Sighting) {
 	for i := range sightings {
 		s := &sightings[i]
 		kinds := kindsOf(s.Kinds)
-		if s.Signal.Validate() != nil || s.Signal.sender() != s.From || kinds == 0 {
+		if s.Signal.Validate() != nil || s.Signal.Sender() != s.From || kinds == 0 {
 			g.unreadable++
 			continue
 		}

@@ -256,6 +256,9 @@ func TestDeviceLosses(t *testing.T) {
 // TestIMEISerialLosses counts exactly, over all serials of one type, what the
 // documentation says.
 func TestIMEISerialLosses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a million serial numbers: not in a short run")
+	}
 	refused := 0
 	for serial := range 1_000_000 {
 		_, err := hashing.ParseDevice(hashing.IMEI, fmt.Sprintf("86913705%06d01", serial))

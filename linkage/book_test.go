@@ -19,6 +19,9 @@ func putOne(b *book, it item, kind hashing.Kind, owner, place uint32) {
 
 // The model is a map of slices. It makes no difference how often the book is settled.
 func TestBook(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))

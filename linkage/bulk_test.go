@@ -86,17 +86,17 @@ func requireAccounts(t testing.TB, want []string, o outcome) {
 	require.True(t, slices.Equal(append([]string{}, want...), got), "%d accounts expected, %d matched", len(want), len(got))
 }
 
-// Every number of accounts from 0 to 60 and every seventh to 300, and numbers up to 2^16 on either
+// Every number of accounts from 0 to 40 and every seventh to 300, and numbers up to 2^16 on either
 // side, with identifiers given twice, with none in common, with all. HUEANDCRY_FULL takes every
 // number to 300, and more of them up to 2^18.
 func TestBulkEqualsThePlainIntersection(t *testing.T) {
 	p := linkagetest.NewParties(inBulk)
-	each, most, sizes, bits := 60, 300, 12, 16
+	each, most, sizes, bits := 40, 300, 9, 16
 	switch {
 	case full():
 		each, sizes, bits = 300, 40, 18
 	case testing.Short():
-		each, most, sizes, bits = 20, 20, 4, 18
+		each, most, sizes, bits = 20, 20, 4, 15
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -174,8 +174,8 @@ func TestManyChunks(t *testing.T) {
 
 // More than 2^20 identifiers come in two chunks without a hook.
 func TestTwoChunks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a million identifiers: not in a short run")
+	if !full() {
+		t.Skip("a million identifiers; HUEANDCRY_FULL=1")
 	}
 	n := 1<<20 + 1
 	p := linkagetest.NewParties(inBulk, func(a *linkage.Agreement) {

@@ -44,7 +44,7 @@ func testFaultAtEveryOperation(t *testing.T, under func(*linkage.Agreement)) {
 		step, short := int64(1), testing.Short() && p.Agreement.Protocol == linkage.ProtocolVOLE
 		if short && name == "TLS" {
 			continue
-		} else if short || name == "TLS" && p.Agreement.Protocol == linkage.ProtocolVOLE {
+		} else if short || name == "TLS" {
 			step = 3
 		}
 		for _, side := range []string{"transmitter", "receiver"} {

@@ -256,7 +256,7 @@ func relay(hostile, victim net.Conn, bend func(frame) []byte) {
 // other, the victim, came to.
 func behind(t *testing.T, p *linkagetest.Parties, w *world, pub *linkage.Publication, victim linkage.Role, idle time.Duration, bend func(frame) []byte) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(linkagetest.AllowPlain(t.Context()), 20*time.Second)
+	ctx, cancel := context.WithTimeout(linkagetest.AllowPlain(t.Context()), 2*time.Minute)
 	defer cancel()
 	tConn, tFar := linkagetest.Pipe()
 	rFar, rConn := linkagetest.Pipe()

@@ -10,6 +10,9 @@ import (
 )
 
 func TestListAndTexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -17,10 +20,14 @@ func TestListAndTexts(t *testing.T) {
 	require.Zero(t, l.len())
 	for i := range 3*chunkLen + 5 {
 		l.push(i)
-		require.Equal(t, i+1, l.len())
+		if l.len() != i+1 { // without a call for each
+			require.Equal(t, i+1, l.len())
+		}
 	}
 	for i := range 3*chunkLen + 5 {
-		require.Equal(t, i, *l.at(uint32(i)))
+		if got := *l.at(uint32(i)); got != i {
+			require.Equal(t, i, got)
+		}
 	}
 
 	var joined list[int]
@@ -42,9 +49,9 @@ func TestListAndTexts(t *testing.T) {
 		}
 		for i, chunk := range behind {
 			for j, v := range chunk[:cap(chunk)][:len(chunk)] {
-				if at := i*chunkLen + j; at >= n {
+				if at := i*chunkLen + j; at >= n && v != 0 {
 					require.Zero(t, v)
-				} else {
+				} else if at < n && v != want[at] {
 					require.Equal(t, want[at], v)
 				}
 			}

@@ -11,6 +11,9 @@ import (
 
 // Names are told apart as a map does, also if hashes are so bad that different names share them.
 func TestRepeatedNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 5))
@@ -56,6 +59,9 @@ func TestRepeatedNames(t *testing.T) {
 
 // The model sorts.
 func TestRepeats(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing in it is concurrent, and it is long under the race detector")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 6))
@@ -77,13 +83,16 @@ func TestRepeats(t *testing.T) {
 			require.Greater(t, len(same), 1)
 			require.True(t, slices.IsSorted(same))
 			for _, i := range same {
-				require.False(t, found[i])
-				require.Equal(t, all[same[0]]>>32, all[i]>>32)
+				if found[i] || all[same[0]]>>32 != all[i]>>32 { // without a call for each of millions
+					require.Fail(t, "given twice, or with others")
+				}
 				found[i] = true
 			}
 		})
 		for i, h := range all {
-			require.True(t, found[uint32(i)] || groups[h] == 1)
+			if !found[uint32(i)] && groups[h] != 1 {
+				require.Fail(t, "a repeat is missed")
+			}
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (x *trial) once(wrap func(tConn, rConn net.Conn) (net.Conn, net.Conn)) outc
 // Either connection breaks at its n-th operation, for n = 0, 1, 2, … until the session
 // succeeds at once. Wherever it broke, the next try ends it: no account is read
 // again, no finished chunk enrolled again, and the state is whole. Without HUEANDCRY_FULL it is
-// every third n, from a random one on: over the heads and the bodies of frames alike.
+// every fifth n, from a random one on: over the heads and the bodies of frames alike.
 func TestResumeAfterAFaultAtEveryOperation(t *testing.T) {
 	for _, side := range []string{"transmitter", "receiver"} {
 		t.Run(side, func(t *testing.T) { t.Parallel(); resumeAfterFaults(t, side) })
@@ -83,7 +83,7 @@ func TestResumeAfterAFaultAtEveryOperation(t *testing.T) {
 }
 
 func resumeAfterFaults(t *testing.T, side string) {
-	first, step := from(t, map[bool]int64{false: 3, true: 7}[testing.Short()])
+	first, step := from(t, map[bool]int64{false: 5, true: 7}[testing.Short()])
 	gone := 0
 	for n := first; ; n += step {
 		x := newTrial(t)

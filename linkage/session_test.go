@@ -180,7 +180,7 @@ func testSessionEqualsThePlainIntersection(t *testing.T, under func(*linkage.Agr
 	r := rand.New(rand.NewPCG(seed, 0))
 	p := linkagetest.NewParties(under, func(a *linkage.Agreement) { a.Limits.SignalsPerIdentifier = 256 })
 	sizes := [][3]int{{0, 0, 1}, {0, 5, 3}, {5, 0, 3}, {1, 1, 1}, {1, 1, 2}, {30, 30, 5}, {700, 90, 1500}, {900, 20, 6000}}
-	for range 12 {
+	for range map[bool]int{false: 12, true: 4}[testing.Short()] {
 		sizes = append(sizes, [3]int{r.IntN(60), r.IntN(60), 1 + r.IntN(90)})
 	}
 	matched := 0

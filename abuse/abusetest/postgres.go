@@ -2,7 +2,6 @@ package abusetest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -37,15 +37,15 @@ func Postgres(t testing.TB) string {
 	}
 	psql, err := program("psql")
 	orSkip(t, err)
-	name := fmt.Sprintf("hueandcry_test_%d_%d", os.Getpid(), time.Now().UnixNano())
+	name := fmt.Sprintf("hueandcry_test_%d_%d_%d", os.Getpid(), time.Now().UnixNano(), shared.made.Add(1))
 	run := func(statement string) {
 		cmd := exec.Command(psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", statement)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("psql: %v: %s", err, out)
 		}
 	}
-	run("CREATE DATABASE " + name)
-	if os.Getenv("HUEANDCRY_POSTGRES") != "" { // the others go with their server, which takes less time
+	run("CREATE DATABASE " + name + " TEMPLATE template0") // to which nobody is connected: that would be in the way
+	if os.Getenv("HUEANDCRY_POSTGRES") != "" {             // the others go with their server, which takes less time
 		t.Cleanup(func() { run("DROP DATABASE " + name + " WITH (FORCE)") })
 	}
 	u.Path = "/" + name
@@ -67,6 +67,7 @@ func orSkip(t testing.TB, err error) {
 // shared is the server of this process, started by the first test that needs it.
 var shared struct {
 	once   sync.Once
+	made   atomic.Int64 // databases
 	server *PostgresServer
 	err    error
 }
@@ -95,10 +96,12 @@ func NewPostgres(t testing.TB) *PostgresServer {
 // Kill ends the server and all of its processes at once (SIGKILL).
 func (s *PostgresServer) Kill(t testing.TB) {
 	t.Helper()
-	pid, err := s.postmaster()
+	lines, err := s.postmaster()
+	noError(t, err)
+	pid, err := strconv.Atoi(lines[0])
 	noError(t, err)
 	noError(t, kill(pid))
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		// The others end when they see that the first has; a new server waits for that too.
 		if c, err := net.DialTimeout("tcp", s.listen(), time.Second); err != nil {
 			break
@@ -112,7 +115,7 @@ func (s *PostgresServer) Kill(t testing.TB) {
 // Start starts a server that was killed.
 func (s *PostgresServer) Start(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		err := s.run()
 		if err == nil {
 			return
@@ -125,13 +128,11 @@ func (s *PostgresServer) Start(t testing.TB) {
 
 func (s *PostgresServer) listen() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-func (s *PostgresServer) postmaster() (int, error) {
+// postmaster gives the lines of the file that a server has while it runs: the first is the number
+// of its process, the eighth says whether it is ready.
+func (s *PostgresServer) postmaster() ([]string, error) {
 	b, err := os.ReadFile(filepath.Join(s.Dir, "postmaster.pid"))
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return strconv.Atoi(string(line))
+	return strings.Split(string(b), "\n"), err
 }
 
 // start makes a folder and a server in it.
@@ -191,6 +192,9 @@ func (s *PostgresServer) run() error {
 	if err != nil {
 		return err
 	}
+	// What an earlier server has left, which was killed or did not start, is not taken for this one's.
+	_ = os.Remove(filepath.Join(s.Dir, "log"))
+	killed, _ := s.postmaster()
 	s.cmd = exec.Command("/bin/sh", "-c", keeper, filepath.Join(s.bin, "postgres"), s.Dir, strconv.Itoa(s.port))
 	s.cmd.SysProcAttr, s.cmd.Dir = attributes, filepath.Dir(s.Dir)
 	stdin, err := s.cmd.StdinPipe()
@@ -201,21 +205,15 @@ func (s *PostgresServer) run() error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	ready, err := program("pg_isready")
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	for ctx.Err() == nil {
-		if exec.CommandContext(ctx, ready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port)).Run() == nil {
+	// Its own file says so. To ask its port would be to hear any server that got it first.
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if lines, err := s.postmaster(); err == nil && len(lines) >= 8 && lines[0] != killed[0] && strings.TrimSpace(lines[7]) == "ready" {
 			return nil
 		}
 		if log, err := os.ReadFile(filepath.Join(s.Dir, "log")); err == nil && bytes.Contains(log, []byte("FATAL:  could not")) ||
 			bytes.Contains(log, []byte("pre-existing shared memory")) {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
 	s.end(keep)

@@ -14,11 +14,12 @@ import (
 // that of do or of the register, such as [ErrGap].
 //
 // What do has to do is to bring the other tables up to date, under each agreement of the change's
-// purpose. On the receiving side that is Receiver.Check of package watch, with all identifiers of
-// the account, whichever way the change goes: it asks the register itself, takes out what was
-// enrolled or enrols it, and what rested on it is decided anew and undone. Not Receiver.Remove,
-// which forgets the account for every agreement of the store, those for security too, and undoes
-// nothing. On the transmitting side it is Transmitter.Remove, where OptedOut is true now.
+// purpose or, where it has none, of every purpose that one can opt out of. On the receiving side
+// that is Receiver.Check of package watch, with all identifiers of the account, whichever way the
+// change goes: it asks the register itself, takes out what was enrolled or enrols it, and what
+// rested on it is decided anew and undone. Not Receiver.Remove, which forgets the account for every
+// agreement of the store, those for security too, and undoes nothing. On the transmitting side it
+// is Transmitter.Remove, where OptedOut is true now.
 func Follow(ctx context.Context, r Register, after uint64, do func(context.Context, Change) error) (uint64, error) {
 	for {
 		changes, err := r.Changes(ctx, after, bookRun)

@@ -48,7 +48,8 @@ var paths = map[string]string{
 	"linkage.State.Format": "prints nothing", "linkage.State.LogValue": "prints nothing",
 
 	"watch.NewReceiver": tried, "watch.NewTransmitter": tried, "watch.Receiver.Check": tried, "watch.Receiver.Enrol": tried,
-	"watch.Receiver.EnrolBase": tried, "watch.Receiver.Recheck": tried, "watch.Receiver.Follow": tried, "watch.Receiver.Remove": tried,
+	"watch.Receiver.EnrolBase": tried, "watch.Receiver.Recheck": tried, "watch.Receiver.Follow": tried,
+	"watch.Receiver.Remove":    "takes out",
 	"watch.Transmitter.Report": tried, "watch.Transmitter.Cut": tried, "watch.Transmitter.Remove": tried,
 	"watch.Transmitter.Handler": tried,
 	"watch.Receiver.Run":        "Follow, Recheck and Cosign",

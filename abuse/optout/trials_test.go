@@ -343,11 +343,12 @@ func watchLeavesOut(t *testing.T) {
 		_, err = b.Sweep(ctx)
 		require.NoError(t, err)
 		_, err = optout.Follow(ctx, b, 0, func(ctx context.Context, c optout.Change) error {
+			_, err := rec.Check(ctx, c.Account, []hashing.Identifier{network[c.Account]})
+			require.NoError(t, err)
 			out, err := b.OptedOut(ctx, c.Account, purpose)
 			if err != nil || !out {
 				return err
 			}
-			require.NoError(t, rec.Remove(ctx, c.Account))
 			return tr.Remove(ctx, c.Account)
 		})
 		require.NoError(t, err)
@@ -375,7 +376,7 @@ func watchLeavesOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, told)
 		takes("watch.NewReceiver", "watch.NewTransmitter", "watch.Receiver.Check", "watch.Receiver.Enrol", "watch.Receiver.EnrolBase", "watch.Receiver.Recheck",
-			"watch.Receiver.Follow", "watch.Receiver.Remove", "watch.Transmitter.Report", "watch.Transmitter.Cut", "watch.Transmitter.Remove", "watch.Transmitter.Handler")
+			"watch.Receiver.Follow", "watch.Transmitter.Report", "watch.Transmitter.Cut", "watch.Transmitter.Remove", "watch.Transmitter.Handler")
 	})
 }
 

@@ -35,7 +35,7 @@ rules:
     when: |
       signal.confidence >= 50
       && signal.reports >= 2
-    action: label
+    action: friction
     for: 36h
     reasons:
       en: "{origin} says {category}"
@@ -101,7 +101,7 @@ var broken = []struct{ old, by, at, says string }{
 	{"[spam, phishing]", "spam", "9:17", "list"},
 	{"action: suspend", "action: explode", "11:13", "must be one of none, label"},
 	{"action: suspend", "action: none", "11:13", "harsher than none"},
-	{"action: label\n    for: 36h", "action: disable\n    for: 36h", "14:9", "harsher than the one before"},
+	{"action: friction\n    for: 36h", "action: disable\n    for: 36h", "14:9", "harsher than the one before"},
 	{"for: 7d", "for: forever", "12:10", "duration"},
 	{"for: 7d", "for: 400d", "12:10", "duration"},
 	{"for: 7d", "for: 7", "12:10", "must be text"},
@@ -109,6 +109,8 @@ var broken = []struct{ old, by, at, says string }{
 	{"scope: services", "scope: world", "13:12", "must be one of account, services"},
 	{"2027-01-31", "2027-02-31", "17:14", "day or a time"},
 	{"daily_cap: 10", "daily_cap: -1", "18:16", "whole number"},
+	{"action: friction", "action: label", "18:16", "no bound holds a label back"},
+	{"for: 1h", "for: 1h\n    daily_cap: 5", "34:16", "no bound holds a label back"},
 	{"pt-BR:", "not_a_language:", "26:7", "BCP 47"},
 	{"pt-BR:", "EN:", "26:11", "twice"},
 	{"{origin} says", "{phone} says", "25:11", "no {phone}"},

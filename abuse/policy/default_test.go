@@ -9,6 +9,7 @@ import (
 
 	"github.com/hueandcry/hueandcry/abuse"
 	"github.com/hueandcry/hueandcry/abuse/policy"
+	"github.com/hueandcry/hueandcry/hashing"
 )
 
 func social(t testing.TB, s *policy.Set) *policy.Set {
@@ -51,6 +52,19 @@ func TestDefaultWeighsPartners(t *testing.T) {
 		require.Equal(t, want, d.Rule, weight)
 		agree(t, d, s.Decide(one(), now))
 		require.Equal(t, weight < 1, strings.Contains(d.Text(), fmt.Sprintf("(signal.discounted = %d, partner.weight = %v): ", int(85*weight), weight)), d.Text())
+	}
+}
+
+// Nor does he make another's word go further.
+func TestWhoIsWrongDoesNotCorroborate(t *testing.T) {
+	e := one()
+	e.Sightings = append(e.Sightings, sighting(strong(2, "bank"), hashing.Phone))
+	for weight, want := range map[float64]string{1: "disable_corroborated", .71: "disable_corroborated", .7: "suspend_confirmed", 0: "suspend_confirmed"} {
+		s, err := social(t, policy.Default()).With(policy.Options{Discount: map[string]float64{"bank": weight}})
+		require.NoError(t, err)
+		d := s.Explain(e, now) // with confidence 85, of which 60 is asked
+		require.Equal(t, want, d.Rule, weight)
+		agree(t, d, s.Decide(e, now))
 	}
 }
 

@@ -34,14 +34,14 @@
 //	  device_accounts: 5         at least 1
 //	  require_verified: true
 //	  skew: 5m                   0 to a day
-//	  corroboration: 60          0 to 100
+//	  corroboration: 60          0 to 100, of the discounted confidence
 //	  corroboration_severity: medium
 //	rules:
 //	  - id: limit_reported       1 to 64 of a-z, 0-9, '_', and not "none"; unique in the set
 //	    version: 2               from 1
 //	    status: live             draft, background, live or archived
 //	    expires: "2027-06-30"    optional: a day, which is its first moment in UTC, or a time of RFC 3339
-//	    daily_cap: 500           optional: new steps harsher than a label in a day (UTC); see Caps and weights
+//	    daily_cap: 500           optional, and not for a label: new steps in a day (UTC); see Caps and weights
 //	    categories: [spam]       optional: those that the rule is for, else all
 //	    when: signal.confidence >= 60 && signal.reports >= 2
 //	    action: limit            label, friction, limit, suspend or disable
@@ -150,9 +150,9 @@
 // Two things come from without, and a [Current] ties them. A daily_cap is counted by who puts steps in
 // force: package cases does, where its Config has RuleCap from [Current.RuleCap] (or [Set.RuleCap]).
 // Without that line it does not know of the cap. The weight of a partner comes from its scorecard there, by
-// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted or partner.weight look at it. Those
-// of default.yaml do, but for its label; without weights it decides as [abuse.DefaultPolicy] does. What corroborates
-// another signal is not discounted.
+// [Current.Weigh] of Hearings.Weights; only conditions with signal.discounted, partner.weight or match.corroborated
+// look at it: what corroborates must come to guards.corroboration by its discounted confidence. Those of default.yaml
+// do, but for its label; without weights it decides as [abuse.DefaultPolicy] does.
 //
 // # Speed
 //

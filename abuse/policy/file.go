@@ -167,6 +167,7 @@ func (r *reader) duration(n ast.Node, what string, least, most time.Duration) ti
 func (r *reader) rule(c *compiler, n ast.Node) *rule {
 	x := &rule{at: tokenOf(n)}
 	x.Scope = abuse.ScopeAccount
+	var capped ast.Node
 	seen := r.object(n, "a rule", map[string]func(ast.Node){
 		"id": func(n ast.Node) {
 			x.ID, x.at = r.text(n, "id"), tokenOf(n)
@@ -177,7 +178,7 @@ func (r *reader) rule(c *compiler, n ast.Node) *rule {
 		"version":   func(n ast.Node) { x.Version = int(r.number(n, "version", 1, 1e9)) },
 		"status":    func(n ast.Node) { enum(r, n, "status", &x.Status) },
 		"expires":   func(n ast.Node) { x.Expires = r.moment(n, "expires") },
-		"daily_cap": func(n ast.Node) { x.DailyCap = int(r.number(n, "daily_cap", 1, 1e9)) },
+		"daily_cap": func(n ast.Node) { capped, x.DailyCap = n, int(r.number(n, "daily_cap", 1, 1e9)) },
 		"when":      func(n ast.Node) { x.when = r.when(c, n) },
 		"action": func(n ast.Node) {
 			enum(r, n, "action", &x.Action)
@@ -210,6 +211,9 @@ func (r *reader) rule(c *compiler, n ast.Node) *rule {
 		if !seen[needed] {
 			r.fail(x.at, "the rule must have "+needed)
 		}
+	}
+	if capped != nil && x.Action <= abuse.Label {
+		r.fail(tokenOf(capped), "daily_cap must be left out where the action is label: no bound holds a label back")
 	}
 	x.Categories = x.categories
 	return x

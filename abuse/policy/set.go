@@ -62,7 +62,7 @@ type Info struct {
 	Version    int              `json:"version"` // from 1
 	Status     Status           `json:"status"`
 	Expires    time.Time        `json:"expires,omitzero"`     // from then on the rule is not tried; zero: never
-	DailyCap   int              `json:"daily_cap,omitempty"`  // new steps harsher than a label in a day (UTC); zero: none of its own. See RuleCap
+	DailyCap   int              `json:"daily_cap,omitempty"`  // new steps in a day (UTC); zero: none of its own, as a label's always is. See RuleCap
 	Categories []abuse.Category `json:"categories,omitempty"` // empty: all
 	When       string           `json:"when"`                 // the condition, as CEL writes it
 	Action     abuse.Action     `json:"action"`
@@ -280,7 +280,7 @@ func cores(rules []*rule) []abuse.Rule {
 
 func (s *Set) policy(rules []*rule) *abuse.Policy {
 	p := s.guards
-	p.Rules = cores(rules)
+	p.Weights, p.Rules = s.discount, cores(rules)
 	return &p
 }
 
@@ -292,7 +292,8 @@ type Options struct {
 	// Mode of the decisions; zero: as before, and background at first.
 	Mode abuse.Mode
 	// Discount is the weight of a partner's word, 0 to 1, by his name: partner.weight
-	// of the conditions, and in signal.discounted; rules that ask for neither do not look at it.
+	// of the conditions, in signal.discounted, and in the confidence of what is to corroborate; rules that ask
+	// for none of these do not look at it.
 	// Partners that are not in it have 1. Nil: as before. [Current.Weigh] takes it from the
 	// scorecards of package cases.
 	Discount map[string]float64

@@ -350,8 +350,8 @@ func TestWith(t *testing.T) {
 // Of several files harsher rules come first, whichever file they are in.
 func TestLoadSeveral(t *testing.T) {
 	head := "schema: 1\nname: test\n"
-	fsys := fstest.MapFS{"a.yaml": {Data: []byte(head + "guards: {phone_accounts: 9}\nrules:\n" + rule("a1", "live", "suspend", "true", "") + rule("a2", "live", "label", "true", ", daily_cap: 7"))},
-		"b.yaml": {Data: []byte(head + "rules:\n" + rule("b1", "live", "disable", "true", "") + rule("b2", "live", "label", "true", ", supersedes: [a2]"))},
+	fsys := fstest.MapFS{"a.yaml": {Data: []byte(head + "guards: {phone_accounts: 9}\nrules:\n" + rule("a1", "live", "suspend", "true", "") + rule("a2", "live", "friction", "true", ", daily_cap: 7"))},
+		"b.yaml": {Data: []byte(head + "rules:\n" + rule("b1", "live", "disable", "true", "") + rule("b2", "live", "friction", "true", ", supersedes: [a2]"))},
 		"c.yaml": {Data: []byte(head + "rules:\n" + rule("a1", "live", "disable", "true", ""))},
 		"d.yaml": {Data: []byte(head + "guards: {}\nrules: []\n")}}
 	s, err := policy.Load(fsys, "a.yaml", "b.yaml")

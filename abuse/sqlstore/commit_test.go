@@ -4,7 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,6 +14,10 @@ import (
 // Three Updates share a commit that fails. Those who came after the first have seen its row, and
 // are told of the failure, whatever they made of it.
 func TestFailedCommitIsToldToReaders(t *testing.T) {
+	synctest.Test(t, failedCommitIsToldToReaders)
+}
+
+func failedCommitIsToldToReaders(t *testing.T) {
 	s, err := open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "db"), Versions(), "foreign_keys(1)")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
@@ -48,7 +52,7 @@ func TestFailedCommitIsToldToReaders(t *testing.T) {
 			})
 		}()
 	}
-	time.Sleep(50 * time.Millisecond) // they stand in line
+	synctest.Wait() // they stand in line
 	close(leave)
 	lost := <-first
 	var e *abuse.StoreError

@@ -106,7 +106,7 @@ func TestDeletedRowsAreGoneWhileOpen(t *testing.T) {
 			return err
 		})
 	})
-	require.Eventually(t, func() bool { return left(t, file) == 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return left(t, file) == 0 }, time.Minute, 50*time.Millisecond)
 	writer()
 	reader()
 	require.NoError(t, s.Close())

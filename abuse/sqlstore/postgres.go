@@ -306,7 +306,12 @@ func (s *postgresStore) Load(ctx context.Context, t abuse.Table, rows iter.Seq[a
 var errThere = errors.New("sqlstore: row is there")
 
 func (s *postgresStore) copy(ctx context.Context, t abuse.Table, rows []abuse.Row) error {
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(p pgx.Tx) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return orContext(ctx, postgresError("connect", err))
+	}
+	defer conn.Release()
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(p pgx.Tx) error {
 		_, err := p.CopyFrom(ctx, pgx.Identifier{table(t)}, []string{"key", "value"}, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 			return []any{rows[i].Key, rows[i].Value}, nil
 		}))
@@ -317,6 +322,8 @@ func (s *postgresStore) copy(ctx context.Context, t abuse.Table, rows []abuse.Ro
 		return errThere
 	case serializationFailure, deadlock:
 		return errAgain
+	case readOnly: // as in postgresTx.end
+		_ = conn.Conn().Close(context.WithoutCancel(ctx))
 	}
 	return orContext(ctx, postgresError("load", err))
 }

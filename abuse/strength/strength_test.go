@@ -154,6 +154,9 @@ func TestDefaultOrder(t *testing.T) {
 	require.Equal(t, 99, scores[0].score)
 	require.Greater(t, scores[1].score, 95)
 	require.Less(t, scores[3].score, 60, "of two who share a number one is meant")
+	four := []abuse.Holding{{Kind: hashing.Phone, Since: long, Verified: abuse.Yes, Accounts: 4}, holding(hashing.IMEI, long, 4)}
+	require.Greater(t, m.Weigh(strength.Compare(sighting([]int{0, 1}, hashing.Phone, hashing.IMEI), four)).Probability, .9999,
+		"as the package says: two identifiers that a household shares look like one person's")
 	require.Zero(t, m.Score(sighting(nil), nil))
 	require.Zero(t, strength.Model{}.Weigh(strength.Comparison{{Kind: hashing.Phone, Agree: abuse.Yes}}).Score())
 }

@@ -56,7 +56,7 @@ func TestBase(t *testing.T) {
 			require.Eventually(t, func() bool { // the adoption is under way when the receiver is done
 				_, err := c.Latest(ctx, feed, 0, 0)
 				return err == nil
-			}, 5*time.Second, time.Millisecond)
+			}, time.Minute, time.Millisecond)
 			require.NoError(t, tr.Cut(ctx))
 			require.NoError(t, tr.Report(ctx, s.account(0), testSignal(10, 0)))
 			tr = s.start() // killed
@@ -86,7 +86,7 @@ func TestBase(t *testing.T) {
 			// A second base takes the first one's place: of what the agreement allows both are paid.
 			_, err = s.enrolBase(ctx, c, s.now(), s.phones(4)...)
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return !tr.base.running() }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return !tr.base.running() }, time.Minute, time.Millisecond)
 			require.NoError(t, tr.Cut(ctx))
 			h, err := tr.heads(ctx)
 			require.NoError(t, err)
@@ -120,12 +120,12 @@ func TestCloseEndsBase(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	require.True(t, tr.base.running(), "it waits for the receiver to speak")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, tr.Close(ctx))
 	require.False(t, tr.base.running())
 	require.False(t, tr.base.start())
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	_, err = io.Copy(io.Discard, conn)
 	require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "it is closed")
 }
@@ -234,7 +234,7 @@ func TestBaseBudget(t *testing.T) {
 			if _, err := s.enrolBase(t.Context(), c, s.now(), s.phones(2)...); err == nil {
 				n++
 			}
-			require.Eventually(t, func() bool { return !tr.base.running() }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return !tr.base.running() }, time.Minute, time.Millisecond)
 			tr = s.start() // a restart makes no more of it
 			_, c = serveTLS(t, s.parties, tr)
 		}

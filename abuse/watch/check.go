@@ -59,10 +59,15 @@ func (r *Receiver) Check(ctx context.Context, account string, ids []hashing.Iden
 }
 
 func (r *Receiver) check(ctx context.Context, account string, ids []hashing.Identifier) (Answer, error) {
+	seen, err := r.seen(ctx, linkage.Account{Ref: account})
+	if err != nil {
+		return Answer{}, err
+	}
 	s, err := r.subject(ctx, account, ids)
 	if err != nil {
 		return Answer{}, err
 	}
+	s.seen = seen[0]
 	if s.facts, err = r.cfg.Decider.ask(ctx, r.cfg.Accounts, account); err != nil && !errors.Is(err, ErrGone) {
 		return Answer{}, err // who is not in the caller's tables yet is checked all the same
 	}
@@ -83,12 +88,17 @@ func (r *Receiver) check(ctx context.Context, account string, ids []hashing.Iden
 // has the last time.
 func (r *Receiver) Enrol(ctx context.Context, accounts []linkage.Account) error {
 	for run := range slices.Chunk(accounts, enrolRun) {
+		seen, err := r.seen(ctx, run...)
+		if err != nil {
+			return err
+		}
 		var all []*subject
-		for _, a := range run {
+		for i, a := range run {
 			s, err := r.subject(ctx, a.Ref, a.Identifiers)
 			if err != nil {
 				return err
 			}
+			s.seen = seen[i]
 			all = slices.DeleteFunc(all, func(before *subject) bool { return before.account == s.account })
 			all = append(all, s)
 		}
@@ -98,6 +108,26 @@ func (r *Receiver) Enrol(ctx context.Context, accounts []linkage.Account) error 
 		r.cfg.Decider.rouse()
 	}
 	return nil
+}
+
+// seen gives what accounts hold before anybody is asked about them, the callbacks too: what another check
+// brings after that is newer than what the caller has handed over.
+func (r *Receiver) seen(ctx context.Context, accounts ...linkage.Account) (all [][]holding, err error) {
+	err = r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
+		all = make([][]holding, len(accounts))
+		for i, a := range accounts {
+			if !validAccount(a.Ref) {
+				return errAccount
+			}
+			held, err := holdingsOf(rd, a.Ref)
+			if err != nil {
+				return err
+			}
+			all[i] = append([]holding{}, held...)
+		}
+		return nil
+	})
+	return all, err
 }
 
 const (
@@ -115,7 +145,7 @@ type subject struct {
 	stamp    []byte               // of the check that is owed and made up for; nil: there is none
 	left     []byte               // the stamp after the Update
 	paid     map[asking]linkage.Kept
-	seen     []holding // what the account held before the partner was asked; nil: it was not looked at
+	seen     []holding // what the account held before anybody was asked; nil: it was not looked at
 	torn     bool      // another check has brought something else meanwhile
 	outdated bool      // by a check that was made meanwhile
 	decide   bool

@@ -61,7 +61,8 @@ const (
 	idleConns       = 64
 )
 
-// NewClient makes one; it does not connect yet.
+// NewClient makes one; it does not connect yet. A certificate of another key than the agreement's
+// receiver has, or without its private key, is an error: the partner would refuse each connection.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Agreement == nil {
 		return nil, errors.New("watch: a client needs an agreement")
@@ -72,6 +73,9 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
 		return nil, errors.New("watch: the partner's URL must be https://host:port")
+	}
+	if !certifies(cfg.Certificate, cfg.Agreement.Receiver.Key) {
+		return nil, errors.New("watch: the client's certificate does not have the key of the agreement's receiver")
 	}
 	if cfg.Timeout < 0 || cfg.Attempts < 0 {
 		return nil, errors.New("watch: a negative Timeout or Attempts")

@@ -144,11 +144,12 @@ func (r *Receiver) accept(ctx context.Context, c *course, f fetched) error {
 		case errors.Is(err, errBehind) && !behind:
 			behind = true // another process may have been faster than the shelf; then it has taken this one in
 			continue
-		case errors.Is(err, errBehind):
-			return damaged("cursor") // it stands before what was kept, or what was kept is not all there
 		case errors.Is(err, errOverCap):
 			r.tel.alarm(ctx, AlarmPartnerOverCap, r.cfg.Clock(), int64(b.Len()))
 			return &RemoteLimitError{Records: b.Len()}
+		case errors.Is(err, errBehind):
+			err = damaged("cursor") // it stands before what was kept, or what was kept is not all there
+			fallthrough
 		case err != nil:
 			if isolated(err) { // no try helps: somebody must look at the store
 				r.tel.alarm(ctx, AlarmFeedStalled, r.cfg.Clock(), int64(head.Number))

@@ -134,7 +134,7 @@ func (t *intake) lookUp(w abuse.Writer, all []candidateTag, out *stretchResult) 
 	for i := range found {
 		wide += len(found[i])
 	}
-	if wide > t.r.atOnce && all[len(all)-1].record > all[0].record {
+	if wide > t.r.atOnce && slices.ContainsFunc(all, func(c candidateTag) bool { return c.record != all[0].record }) {
 		return nil, errWide
 	}
 	if err := t.holders(w, tags, found); err != nil {

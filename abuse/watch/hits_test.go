@@ -85,3 +85,19 @@ func TestSameTagShared(t *testing.T) {
 		w.is(fmt.Sprint("own-", n), map[int]uint64{n: 2})
 	}
 }
+
+// A stretch is found to be about too many accounts also where what was enrolled last comes first in it.
+func TestWideBesideLate(t *testing.T) {
+	in := &intake{r: &Receiver{atOnce: 1}, c: &course{era: era{number: 7, slots: 1}}}
+	tag := [16]byte{1}
+	require.ErrorIs(t, abuse.NewMemory().Update(t.Context(), func(w abuse.Writer) error {
+		for _, account := range []string{"a", "b"} {
+			item := (&enrolment{account: account}).item()
+			if _, err := addAll(w, abuse.Enrolments, []addition{{tagKey(7, tag), item, 2 + len(account)}}); err != nil {
+				return err
+			}
+		}
+		_, err := in.lookUp(w, []candidateTag{{spot{record: 5}, tag}, {spot{record: 3}, [16]byte{2}}}, &stretchResult{})
+		return err
+	}), errWide)
+}

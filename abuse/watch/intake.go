@@ -431,6 +431,9 @@ func (t *intake) retract(w abuse.Writer, records []linkage.Record, out *stretchR
 	var touched []key
 	var sequences []uint64
 	for i, items := range about {
+		if len(touched)+len(items) > t.r.atOnce && len(records) > 1 {
+			return errWide
+		}
 		for _, item := range items {
 			account, rest, ok := splitAccount(item)
 			if !ok || len(rest) != 16 {

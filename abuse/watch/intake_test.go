@@ -53,7 +53,10 @@ func TestCursorSetBack(t *testing.T) {
 	require.NoError(t, w.mine.Update(t.Context(), func(tx abuse.Writer) error {
 		return tx.Put(abuse.Cursors, cursorKey(w.c.number), was.value())
 	}))
+	var alarms []AlarmKind
+	w.rec.tel.alarms = func(a Alarm) { alarms = append(alarms, a.Kind) }
 	err := w.rec.accept(t.Context(), w.c, w.batch(w.now(), 0, w.record(linkage.Add, 5, 1, 2, phoneOf(t, 1))))
 	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
+	require.Equal(t, []AlarmKind{AlarmFeedStalled}, alarms)
 	require.Equal(t, was, w.cursor())
 }

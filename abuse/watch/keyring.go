@@ -139,7 +139,7 @@ func (t *Transmitter) loadKey(ctx context.Context, from uint32) (epoch uint32, k
 		if old == nil {
 			heads, err := t.heads(ctx)
 			if err == nil && len(heads) > 0 {
-				err = errors.New("watch: the vault has lost the key under which the store's feeds were made")
+				err = lost("the key under which the store's feeds were made")
 			}
 			return formKey(from, hashing.NewKey()), err
 		}

@@ -104,7 +104,7 @@ func (t *Transmitter) loadFeed(h storedHead) error {
 func (t *Transmitter) keeper(feed linkage.FeedID, epoch uint32) (*linkage.Keeper, error) {
 	secret, err := t.cfg.Vault.Load(t.feedName(feed))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("watch: the vault has lost the key of a feed: %w", err)
+		return nil, lost("the key of a feed")
 	}
 	if err != nil {
 		return nil, err

@@ -28,8 +28,12 @@ func optOutKey(account string, purpose linkage.Purpose) ([]byte, error) {
 }
 
 // Set puts down whether an account's user has opted out of a purpose; durable when it returns nil.
-// It holds from then on. Signals that were reported before stay: see [Transmitter.Remove].
+// It holds from then on. Signals that were reported before stay: see [Transmitter.Remove]. A purpose that
+// nobody can opt out of is an [*abuse.Error].
 func (o *OptOuts) Set(ctx context.Context, account string, purpose linkage.Purpose, out bool) error {
+	if !purpose.OptOutApplies() {
+		return &abuse.Error{Field: "opt-out", Problem: "must be of a purpose that users can opt out of"}
+	}
 	key, err := optOutKey(account, purpose)
 	if err != nil {
 		return err

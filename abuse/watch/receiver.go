@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"fmt"
+	"io/fs"
 	"strconv"
 	"sync"
 	"time"
@@ -173,8 +173,11 @@ func (r *Receiver) open(e era) (*course, error) {
 	c := &course{era: e}
 	for slot := range e.slots {
 		secret, err := r.cfg.Vault.Load(r.keyName(e.number + uint64(slot)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, lost("the key of a base")
+		}
 		if err != nil {
-			return nil, fmt.Errorf("watch: the key of a generation: %w", err)
+			return nil, err
 		}
 		key, err := hashing.ParseKey(string(secret))
 		clear(secret)

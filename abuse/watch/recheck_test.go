@@ -122,6 +122,20 @@ func (e *eager) Evaluate(ctx context.Context, epoch uint32, id [16]byte, request
 	return e.local.Evaluate(ctx, epoch, id, request)
 }
 
+// eagerAccounts do something before they say what an account has.
+type eagerAccounts struct {
+	*people
+	before func()
+}
+
+func (e *eagerAccounts) Holdings(ctx context.Context, account string) ([]abuse.Holding, error) {
+	if do := e.before; do != nil {
+		e.before = nil
+		do()
+	}
+	return e.people.Holdings(ctx, account)
+}
+
 // What a check has found out is not overwritten by one that was made up for at the same time, with what
 // the account had before.
 func TestRecheckYields(t *testing.T) {
@@ -165,7 +179,9 @@ func TestRecheckYields(t *testing.T) {
 // Of two checks of one account at the same time neither forgets what the other has brought, whichever is
 // the later one: the caller is asked what the account has.
 func TestCheckBesideCheck(t *testing.T) {
-	for _, has := range []int{1, 3} {
+	for _, has := range []int{1, 3, -1, -3} { // below zero the caller's own table is what is slow
+		slow := has < 0
+		has = max(has, -has)
 		w := newTown(t, linkage.ProtocolEC)
 		require.NoError(t, w.base(0))
 		w.report(1, 1, ids(t, 1))
@@ -178,6 +194,9 @@ func TestCheckBesideCheck(t *testing.T) {
 			answer, err := w.rec.Check(t.Context(), "a", []hashing.Identifier{ids(t, 3)})
 			require.NoError(t, err)
 			require.Equal(t, 1, answer.Matched)
+		}
+		if slow {
+			w.rec.cfg.Accounts, e.before = &eagerAccounts{w.people, e.before}, nil
 		}
 		_, err := w.rec.Check(t.Context(), "a", []hashing.Identifier{ids(t, 1)})
 		require.NoError(t, err)

@@ -119,7 +119,7 @@ func TestAdoptionFaults(t *testing.T) {
 			_, c := serveTLS(t, p, tr)
 			f.n.Store(n)
 			_, failed := p.enrolBase(t.Context(), c, s.now(), s.phones(2)...)
-			require.Eventually(t, func() bool { return !tr.base.running() }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return !tr.base.running() }, time.Minute, time.Millisecond)
 			reached = f.n.Load() <= 0
 			f.n.Store(0)
 			what := fmt.Sprintf("failure %d, before %v", n, before)
@@ -176,6 +176,10 @@ func TestOptOuts(t *testing.T) {
 	require.NoError(t, o.Set(ctx, "a", linkage.Analytics, false))
 	require.False(t, is("a", linkage.Analytics))
 	require.Error(t, o.Set(ctx, "", linkage.Analytics, true))
+	var bad *abuse.Error
+	for _, p := range []linkage.Purpose{0, linkage.Security, linkage.FraudAndAbusePrevention} {
+		require.ErrorAs(t, o.Set(ctx, "a", p, true), &bad, "nobody can opt out of it")
+	}
 	_, err := o.OptedOut(ctx, "a", 0)
 	require.Error(t, err)
 }

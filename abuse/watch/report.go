@@ -21,14 +21,14 @@ var errFeedsMoved = errors.New("watch: the open feeds have changed meanwhile")
 // Report says a signal about an account, or revises one that was said: then its Revision is
 // higher than before, and it stays about the identifiers that the account had first. When Report
 // returns nil the signal is durable, and the next batch of every open feed will have it; a
-// report that is repeated changes nothing. The signal's Origin, or the last of its Path, is the
-// agreement's transmitter, by the name that it has there: any other is unreadable to the receiver.
+// report that is repeated changes nothing.
 //
-// A signal that is not valid, too long for the agreement's labels, retracted, or revised
-// without a higher Revision, and an account without an identifier that the agreement names or
-// with more than 32, give an [*abuse.Error]; a user who has opted out [ErrOptedOut]; and
-// identifiers about which as many signals were reported in this epoch as the agreement allows,
-// those withdrawn before they were published not counted, a [*linkage.LimitError].
+// A signal that is not valid, too long for the agreement's labels, retracted, revised without a
+// higher Revision or of another [abuse.Signal.Sender] than the agreement's transmitter (a receiver
+// could not read it), and an account without an identifier that the agreement names or with more
+// than 32, give an [*abuse.Error]; a user who has opted out [ErrOptedOut]; and identifiers about
+// which as many signals were reported in this epoch as the agreement allows, those withdrawn before
+// they were published not counted, a [*linkage.LimitError].
 func (t *Transmitter) Report(ctx context.Context, account string, s abuse.Signal) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -36,6 +36,8 @@ func (t *Transmitter) Report(ctx context.Context, account string, s abuse.Signal
 	switch {
 	case account == "" || len(account) > MaxAccount:
 		return &abuse.Error{Field: "account", Problem: fmt.Sprintf("must have 1 to %d bytes", MaxAccount)}
+	case s.Sender() != t.cfg.Agreement.Transmitter.Name:
+		return &abuse.Error{Field: "signal origin", Problem: "must be the agreement's transmitter, or path end at it: no receiver reads it otherwise"}
 	case s.Revision > maxSequence:
 		return &abuse.Error{Field: "signal revision", Problem: "must be below 2^63 - 1"}
 	case !s.ValidUntil.After(t.now(ctx)):

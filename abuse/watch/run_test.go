@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 		select {
 		case e := <-handed:
 			return e
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("nothing is handed on")
 			return Event{}
 		}

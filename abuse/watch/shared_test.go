@@ -77,24 +77,26 @@ func TestSharedIdentifier(t *testing.T) {
 	}
 }
 
-// widest keeps how many matches an Update has asked for at once.
+// widest keeps how many matches an Update has asked for at once, and in all.
 type widest struct {
 	abuse.Store
-	most *int
+	most, long *int
 }
 
 type widestWriter struct {
 	abuse.Writer
-	most *int
+	widest
+	all *int
 }
 
 func (s widest) Update(ctx context.Context, f func(abuse.Writer) error) error {
-	return s.Store.Update(ctx, func(w abuse.Writer) error { return f(widestWriter{w, s.most}) })
+	return s.Store.Update(ctx, func(w abuse.Writer) error { return f(widestWriter{w, s, new(int)}) })
 }
 
 func (w widestWriter) Get(t abuse.Table, keys ...[]byte) ([][]byte, error) {
 	if t == abuse.Matches {
-		*w.most = max(*w.most, len(keys))
+		*w.most, *w.all = max(*w.most, len(keys)), *w.all+len(keys)
+		*w.long = max(*w.long, *w.all)
 	}
 	return w.Writer.Get(t, keys...)
 }
@@ -103,8 +105,8 @@ func (w widestWriter) Get(t abuse.Table, keys ...[]byte) ([][]byte, error) {
 // about it in one batch, said, revised or withdrawn, there are not more in memory than so many at once.
 func TestSharedIdentifierMatched(t *testing.T) {
 	const accounts, signals, atOnce = 150, 12, 40
-	most := 0
-	w := newTown(t, linkage.ProtocolEC, func(w *town) { w.mine, w.atOnce = widest{w.mine, &most}, atOnce })
+	most, long, last := 0, 0, 0
+	w := newTown(t, linkage.ProtocolEC, func(w *town) { w.mine, w.atOnce = widest{w.mine, &most, &long}, atOnce })
 	for i := range accounts {
 		w.people.put(fmt.Sprint("p-", i), ids(t, 2))
 	}
@@ -121,13 +123,15 @@ func TestSharedIdentifierMatched(t *testing.T) {
 		for n := range signals {
 			turn(n)
 		}
-		most = 0
+		most, long = 0, 0
 		require.NoError(t, w.tr.Cut(t.Context()))
 		require.NoError(t, w.rec.Follow(t.Context()))
 		require.LessOrEqual(t, most, atOnce)
 		require.Positive(t, most)
+		last = long
 		w.settle()
 		w.check()
 	}
+	require.LessOrEqual(t, last, accounts, "of withdrawals one in each Update")
 	require.Len(t, w.known(), accounts)
 }

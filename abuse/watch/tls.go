@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
@@ -42,6 +43,20 @@ func ClientTLS(a *linkage.Agreement, cert tls.Certificate) *tls.Config {
 			return nil
 		},
 	}
+}
+
+// certifies says whether a certificate of this side is for the key, and has its private key.
+func certifies(cert tls.Certificate, key []byte) bool {
+	if len(cert.Certificate) == 0 {
+		return false
+	}
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	signer, ok := cert.PrivateKey.(crypto.Signer)
+	if err != nil || !ok || !leafHas([]*x509.Certificate{leaf}, key) {
+		return false
+	}
+	own, ok := signer.Public().(ed25519.PublicKey)
+	return ok && bytes.Equal(own, key)
 }
 
 // leafHas says whether the peer's own certificate is for the key. That it holds the key the

@@ -100,6 +100,17 @@ func TestReportRefuses(t *testing.T) {
 	require.ErrorAs(t, tr.Report(ctx, string(make([]byte, MaxAccount+1)), testSignal(2, 0)), &bad)
 	require.ErrorAs(t, tr.Report(ctx, "acc-1", testSignal(2, maxSequence+1)), &bad)
 	require.ErrorIs(t, tr.Report(ctx, "nobody", testSignal(2, 0)), ErrGone)
+	for _, path := range [][]string{nil, {"messenger.example", "third.example"}} {
+		foreign := testSignal(2, 0)
+		foreign.Origin, foreign.Path = "chat.messenger.example", path
+		err := tr.Report(ctx, "acc-1", foreign)
+		require.ErrorAs(t, err, &bad, "no receiver reads it")
+		require.NotContains(t, err.Error(), ".example")
+		require.ErrorIs(t, tr.Retract(ctx, foreign.ID), ErrNoSignal)
+	}
+	passedOn := testSignal(90, 0)
+	passedOn.Origin, passedOn.Path = "b", []string{"messenger.example"}
+	require.NoError(t, tr.Report(ctx, s.account(30), passedOn))
 	s.book.put("bare")
 	require.ErrorAs(t, tr.Report(ctx, "bare", testSignal(2, 0)), &bad)
 	require.NoError(t, tr.Retract(ctx, testSignal(1, 0).ID))

@@ -38,8 +38,10 @@ const (
 	vaultAside = ".new-" // begins the name of a file that is being written: no secret's does so
 )
 
-// ErrVault says that a file of the vault is damaged, of another name, or of another key.
-var ErrVault = errors.New("watch: a file of the vault is damaged or of another key")
+// ErrVault says that a file of the vault is damaged, of another name, or of another key, or that one is
+// missing which the store's rows were made under. Then the folder must be restored from a copy; without one
+// nothing opens any more what the store has of the agreement, and it begins again in an empty store.
+var ErrVault = errors.New("watch: a file of the vault is missing, damaged or of another key")
 
 // ErrVaultVersion says that a file of the vault was written by a newer version; it is untouched.
 var ErrVaultVersion = errors.New("watch: a file of the vault is of a newer version")
@@ -72,6 +74,11 @@ func OpenVault(dir string, key hashing.Key) (*Vault, error) {
 	}
 	v := &Vault{dir, aead}
 	return v, v.locked(v.sweep)
+}
+
+// lost says that a key is missing which the store counts on.
+func lost(what string) error {
+	return fmt.Errorf("watch: the vault has lost %s; restore its folder, or begin again with an empty store: %w", what, ErrVault)
 }
 
 // locked runs f while nobody else, in this process or another, writes in the folder.

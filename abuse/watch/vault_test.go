@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,29 @@ func TestVaultOfMany(t *testing.T) {
 	open()
 	_, err = os.Stat(dir + "/" + vaultAside + "1")
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// Whoever has lost the vault's folder is told so, on either side, and not by a path.
+func TestVaultIsLost(t *testing.T) {
+	w := newTown(t, linkage.ProtocolEC)
+	w.people.put("a", ids(t, 1))
+	require.NoError(t, w.base(0))
+	require.NoError(t, os.RemoveAll(w.vault))
+	mine := w.tryReceiver()
+	feeds, err := filepath.Glob(filepath.Join(w.dir, "*-feed-*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, feeds)
+	for _, f := range feeds {
+		require.NoError(t, os.Remove(f))
+	}
+	_, feed := NewTransmitter(t.Context(), w.config())
+	require.NoError(t, os.RemoveAll(w.dir))
+	_, theirs := NewTransmitter(t.Context(), w.config())
+	for _, err := range []error{mine, feed, theirs} {
+		require.ErrorIs(t, err, ErrVault)
+		require.ErrorContains(t, err, "the vault has lost the key")
+		require.NotContains(t, err.Error(), "/")
+	}
 }
 
 // Processes that start for the first time at once, or come to a new epoch at once, have the same keys.

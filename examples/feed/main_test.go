@@ -43,14 +43,14 @@ func TestMonth(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []string{linkage.ProtocolEC, linkage.ProtocolVOLE} {
 		t.Run(protocol, func(t *testing.T) {
-			days, epoch := "13", "6"
+			days, epoch, accounts := "13", "6", "1000"
 			switch {
 			case full():
-				days, epoch = "30", "11"
+				days, epoch, accounts = "30", "11", "2000"
 			case testing.Short():
 				days, epoch = "8", "11"
 			}
-			r := object(t, "-days", days, "-accounts", "2000", "-signals", "40", "-signups", "8", "-overlap", "0.3", "-epoch-days", epoch,
+			r := object(t, "-days", days, "-accounts", accounts, "-signals", "40", "-signups", "8", "-overlap", "0.3", "-epoch-days", epoch,
 				"-restarts", "8", "-protocol", protocol, "-seed", "7")
 			require.Equal(t, r.Days, r.Equal)
 			require.Zero(t, r.Violations)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -131,7 +133,7 @@ func (w *watched) String() string {
 func (w *watched) address(t *testing.T) string {
 	t.Helper()
 	const says = "listening on "
-	for range 500 {
+	for range 3000 {
 		if _, after, ok := strings.Cut(w.String(), says); ok {
 			if address, _, ok := strings.Cut(after, "\n"); ok {
 				return address
@@ -374,12 +376,23 @@ func TestMakeCertsAsJSON(t *testing.T) {
 	}
 }
 
+// spare is an address that is free, and stays so: systems give such ports to nobody who asks for any.
+func spare(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
+	require.Fail(t, "a hundred ports in a row are taken")
+	return ""
+}
+
 // TestReceiverWaits: the receiver may be started first. Nothing is also a set.
 func TestReceiverWaits(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	address := spare(t)
 	_, waitR := process(t, "-json", "-role", "receiver", "-connect", address, "-accounts", writeFile(t, "a.csv", headAccount))
 	time.Sleep(300 * time.Millisecond)
 	_, waitT := process(t, "-json", "-role", "transmitter", "-listen", address, "-flagged", writeFile(t, "f.csv", headFlagged))

@@ -64,7 +64,7 @@ func (h *Hearings) Open(ctx context.Context, account string, decision uuid.UUID)
 		if err != nil {
 			return err
 		}
-		id := digestID("appeal", decision[:])
+		id := appealID(decision)
 		if c, err = readCase(w, id); err != ErrNoCase {
 			return err
 		}
@@ -85,6 +85,8 @@ func (h *Hearings) Open(ctx context.Context, account string, decision uuid.UUID)
 	}
 	return c, nil
 }
+
+func appealID(decision uuid.UUID) uuid.UUID { return digestID("appeal", decision[:]) }
 
 // findDecision looks through the decisions about an account, the latest first.
 func findDecision(r abuse.Reader, account string, id uuid.UUID) (d abuse.Decision, err error) {

@@ -24,7 +24,8 @@ func TestDamagedCase(t *testing.T) {
 		b := newCourt(t, self, nil)
 		var appeals []cases.Case
 		for n, account := range []string{"a", "b", "c"} {
-			d := b.decide(t, brought(account, alleged(n, "messenger")))
+			b.decide(t, brought(account, alleged(n, "messenger")))
+			d := b.decide(t, brought(account, alleged(n, "messenger"))) // which is not the review's
 			appeal, err := b.Open(ctx, account, d.ID)
 			require.NoError(t, err)
 			appeals = append(appeals, appeal)
@@ -65,6 +66,19 @@ func TestDamagedCase(t *testing.T) {
 	}
 }
 
+// A review that is damaged does not keep its account from being decided on, nor from a review.
+func TestDamagedReview(t *testing.T) {
+	b := newCourt(t, self, nil)
+	b.decide(t, brought("a", alleged(1, "messenger")))
+	review := b.only(t).ID
+	overwrite(t, b.store, abuse.Cases, slices.Concat([]byte("r"), review[:]), "{")
+	d := b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+	all, err := b.Queue(ctx, 10)
+	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
+	require.Len(t, all, 1)
+	require.Equal(t, d.ID, all[0].Decision.ID)
+}
+
 // A verdict that is damaged leaves all others in the cards.
 func TestDamagedVerdict(t *testing.T) {
 	b := newCourt(t, self, nil)
@@ -77,9 +91,14 @@ func TestDamagedVerdict(t *testing.T) {
 	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
 	require.Len(t, cards, 2)
 	weights, err := b.Weights(ctx)
-	require.ErrorIs(t, err, abuse.ErrStoreDamaged)
+	require.NoError(t, err, "who asks for them takes none with an error")
 	require.Len(t, weights, 2)
 	require.Less(t, weights["market"], 1.0)
+	b.decide(t, brought("a", alleged(0, "bank")))
+	b.resolve(t, b.only(t).ID, overturned(cases.WrongSignal))
+	cards, err = b.Cards(ctx)
+	require.NoError(t, err, "the answer is given, and mends it")
+	require.Len(t, cards, 3)
 }
 
 // Alarms and steps behind a damaged row are handed on all the same.

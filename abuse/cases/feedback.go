@@ -129,11 +129,9 @@ func (h *Hearings) give(w abuse.Writer, f *Feedback, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if got[0] != nil {
-		old, err := parseFeedback(got[0])
-		if err != nil || old.source > f.Source {
-			return err
-		}
+	// One that is damaged is written anew: it keeps no person from an answer.
+	if old, err := parseFeedback(got[0]); err == nil && old.source > f.Source {
+		return nil
 	}
 	row := feedbackRow{f.Verdict, f.Source, f.Signal.Origin != f.From, max(now.Unix(), 0)}
 	value := row.value()

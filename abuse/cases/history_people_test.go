@@ -256,7 +256,16 @@ func (h *history) ruled(c *cases.Case, r *cases.Resolution, d abuse.Decision) {
 	require.False(h.t, d.Automated)
 	h.m.ruled(a, h.now, d, false, c.Decision, c.Current)
 	h.m.clear(a, shown(c)...)
-	var last abuse.Decision
+	last := h.last(a)
+	if last.ID == d.ID {
+		require.Equal(h.t, want, h.under(a).Action)
+		return
+	}
+	h.after(last)
+}
+
+// last is the decision about an account that was recorded last.
+func (h *history) last(a string) (last abuse.Decision) {
 	require.NoError(h.t, h.store.View(ctx, func(r abuse.Reader) error {
 		prefix := append([]byte{0, byte(len(a))}, a...)
 		rows, err := r.Scan(abuse.Decisions, prefix, append(slices.Clone(prefix), 0xff), 1)
@@ -265,15 +274,16 @@ func (h *history) ruled(c *cases.Case, r *cases.Resolution, d abuse.Decision) {
 		}
 		return json.Unmarshal(rows[0].Value, &last)
 	}))
-	if last.ID == d.ID {
-		require.Equal(h.t, want, h.under(a).Action)
-		return
-	}
+	return last
+}
+
+// after puts down what was decided at once on what an answer has left.
+func (h *history) after(last abuse.Decision) {
 	h.seen["decided after"]++
-	is, err := h.Beneath(ctx, a, last.At)
+	is, err := h.Beneath(ctx, last.Account, last.At)
 	require.NoError(h.t, err)
 	h.now = h.now.Add(time.Second)
-	h.m.settled(a, last.At, last, stored{step: is, background: h.modes})
+	h.m.settled(last.Account, last.At, last, stored{step: is, background: h.modes})
 	h.note(last)
 }
 
@@ -311,11 +321,14 @@ func (h *history) resolution(c *cases.Case) cases.Resolution {
 	return r
 }
 
-// left puts down what an answer has taken from beneath the step in force.
+// left puts down what an answer has taken from beneath the step in force, and what was decided there on what
+// is left.
 func (h *history) left(account string, beneath step) {
 	is, err := h.Beneath(ctx, account, h.now)
 	require.NoError(h.t, err)
-	if is.Action <= abuse.None {
+	last := h.last(account)
+	again := !last.At.Before(h.now)
+	if is.Action <= abuse.None || again {
 		h.m.auto[account] = step{action: abuse.None}
 	} else {
 		require.Equal(h.t, beneath.decision, is.Decision)
@@ -330,4 +343,7 @@ func (h *history) left(account string, beneath step) {
 		}
 		return err
 	}))
+	if again {
+		h.after(last)
+	}
 }

@@ -131,6 +131,30 @@ func TestLeftStepNeedsCleared(t *testing.T) {
 	}
 }
 
+// A step that has run out beneath a person's ruling does not begin anew because an old decision is taken
+// back, whether it rested on that or not.
+func TestLeftEndedStaysEnded(t *testing.T) {
+	for _, rests := range []bool{false, true} {
+		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.Suspend, 7), func(c *cases.HearingsConfig) {})
+		b.decide(t, brought("a", alleged(1, "messenger")))
+		b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Label, Until: session.AddDate(0, 0, 60)})
+		first := alleged(2, "bank")
+		if !rests {
+			first.Category = abuse.Spam
+		}
+		old := b.decide(t, brought("a", alleged(1, "messenger"), first))
+		require.True(t, old.Automated)
+		b.decide(t, brought("a", alleged(1, "messenger"), first, alleged(3, "market")))
+		require.Equal(t, abuse.Suspend, b.action(t, "a"))
+		b.clock.add(31 * aDay)
+		require.Equal(t, abuse.Label, b.action(t, "a"))
+		appeal, err := b.Open(ctx, "a", old.ID)
+		require.NoError(t, err)
+		require.Equal(t, uuid.Nil, b.resolve(t, appeal.ID, overturned(cases.WrongSignal)).ID)
+		require.Equal(t, abuse.Label, b.action(t, "a"), rests)
+	}
+}
+
 // What a console has left and the service decides on is delivered, also where the person's word was by
 // then; and where another process decides on it between the last look at what is to be delivered and
 // the end of that debt.
@@ -183,7 +207,8 @@ func TestLeftByTwo(t *testing.T) {
 		service := newCourt(t, self, nil)
 		console := newCourtOn(t, service.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, service.clock.now })
 		account := fmt.Sprint("a", n)
-		d := service.decide(t, brought(account, alleged(1, "messenger")))
+		service.decide(t, brought(account, alleged(1, "messenger")))
+		d := service.decide(t, brought(account, alleged(1, "messenger"))) // which is not the review's
 		review, err := console.Claim(ctx, service.only(t).ID, "Agatha")
 		require.NoError(t, err)
 		appeal, err := console.Open(ctx, account, d.ID)
@@ -202,7 +227,7 @@ func TestLeftByTwo(t *testing.T) {
 		require.NoError(t, service.Work(ctx))
 		require.Equal(t, abuse.Suspend, service.action(t, account))
 		require.Equal(t, []cases.Carrier{{From: "bank", Origin: "bank", Signal: allegedID(2)}}, service.standing(t, account).Carriers)
-		require.Len(t, service.decisions(t, account), 5)
+		require.Len(t, service.decisions(t, account), 6)
 	}
 }
 

@@ -90,6 +90,12 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // without the signals that were shown; if that comes to a step, the automatic decision follows the
 // person's and has a review of its own. So nobody holds up relief by sending more.
 //
+// The answer to an appeal also closes the open review of the very same decision, and a review that
+// overturns it closes the open appeal, whoever has that in hand: with the same outcome and reviewer, and
+// Case.With, and with nothing more for scorecards. References of the appeal are carried all the same. A
+// review that upholds or changes leaves the appeal open: who appeals is heard. Cases about other decisions
+// on the account, and of partners, are answered by themselves.
+//
 // It gives [ErrClaimed] where the claim was lost, [ErrMoved], [ErrClosed], [ErrNoCase], and an
 // [*abuse.Error] for what a Resolution may not say.
 func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d abuse.Decision, err error) {
@@ -135,6 +141,9 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		if err := closeCase(w, &c); err != nil {
 			return err
 		}
+		if err := closeOther(w, &c); err != nil {
+			return err
+		}
 		if h.cfg.Console && c.Kind != Contested {
 			return w.Put(abuse.Cases, owedKey(debtLeft, c.ID), append(bytes.Clone(mark), weighed.ID[:]...))
 		}
@@ -151,6 +160,30 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		_ = h.pay(ctx, newPass(), debt, &c) // if it fails it is still owed, and Work tries again
 	}
 	return d, nil
+}
+
+// closeOther closes the other open case about the decision of a case that has just been answered, where
+// that answers it too. One that is damaged keeps nobody from the answer.
+func closeOther(w abuse.Writer, c *Case) error {
+	id := reviewID(c.Decision.ID)
+	switch {
+	case c.Kind == Contested || c.Kind == Review && c.Outcome != Overturned:
+		return nil
+	case c.Kind == Review:
+		id = appealID(c.Decision.ID)
+	}
+	other, err := readCase(w, id)
+	if err != nil || other.Outcome != 0 || other.Decision.Account != c.Decision.Account {
+		if err == ErrNoCase || odd(err) {
+			err = nil
+		}
+		return err
+	}
+	// What the person has seen is what was claimed last.
+	other.Current, other.Standing = c.Current, c.Standing
+	other.Outcome, other.Ground, other.Reviewer, other.Closed = c.Outcome, c.Ground, c.Reviewer, c.Closed
+	other.Result, other.With, other.Holder, other.Held = c.Result, c.ID, "", time.Time{}
+	return closeCase(w, &other)
 }
 
 // answer makes the person's decision, puts it into force and records it. It gives the last decision

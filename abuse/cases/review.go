@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 	"unicode"
@@ -47,6 +48,7 @@ type Case struct {
 	Reviewer string    `json:"reviewer,omitempty"`
 	Closed   time.Time `json:"closed,omitzero"`
 	Result   uuid.UUID `json:"result,omitzero"` // the person's decision
+	With     uuid.UUID `json:"with,omitzero"`   // the case about the same decision whose answer this is; zero: its own
 }
 
 // Late says whether the case is open and has passed its time.
@@ -77,7 +79,9 @@ func (h *Hearings) consider(w abuse.Writer, d *abuse.Decision, now time.Time) er
 	}
 	if got[0] != nil {
 		last, err := caseOf(w, append([]byte{lastRow}, got[0]...))
-		if err != nil || last.Outcome == 0 || last.answers(d) {
+		switch {
+		case errors.Is(err, abuse.ErrStoreDamaged): // it keeps nobody from deciding on the account: a new one is opened
+		case err != nil || last.Outcome == 0 || last.answers(d):
 			return err
 		}
 	}
@@ -119,8 +123,10 @@ func sampled(id uuid.UUID, share float64) bool {
 }
 
 // Queue gives at most limit open cases, those that are due first in front. Cases that somebody has
-// in hand are among them. In every list of cases one that is damaged is left out: the first such is the
-// error, and the others are given with it.
+// in hand are among them. One whose decision is not in force any more stays until it is answered, for it
+// says something of partners, or an answer about the same decision closes it: see [Hearings.Resolve]. In
+// every list of cases one that is damaged is left out: the first such is the error, and the others are
+// given with it.
 func (h *Hearings) Queue(ctx context.Context, limit int) (all []Case, err error) {
 	return h.list(ctx, []byte{queueRow}, []byte{queueRow + 1}, limit)
 }
@@ -232,7 +238,8 @@ type Figures struct {
 	Appeals   int `json:"appeals"`   // of them
 	Contested int `json:"contested"` // of them
 	Late      int `json:"late"`      // of them: they have passed their time
-	// The outcomes since the time that was asked for, of reviews and appeals.
+	// The outcomes since the time that was asked for, of reviews and appeals, also of those that were closed
+	// with another case.
 	Upheld     int `json:"upheld"`
 	Overturned int `json:"overturned"`
 	Changed    int `json:"changed"`

@@ -145,14 +145,18 @@ func (h *Hearings) Cards(ctx context.Context) ([]Card, error) { return h.cards(c
 // Weights gives the weights of all partners that feedback was given on; any other has the weight
 // that [ScoreConfig]'s prior gives it, which is 1 by default. A service asks for them now and then,
 // every hour say, and gives them to its policy, as Current.Weigh of package policy does: a rule set
-// whose weights changed at every verdict would have no hash that one could look up.
+// whose weights changed at every verdict would have no hash that one could look up. A verdict that is
+// damaged is left out and no error, for which see Cards: without any weights everybody would be believed.
 func (h *Hearings) Weights(ctx context.Context) (map[string]float64, error) {
 	cards, err := h.Cards(ctx)
+	if err != nil && !odd(err) {
+		return nil, err
+	}
 	weights := make(map[string]float64, len(cards))
 	for _, c := range cards {
 		weights[c.Partner] = c.Weight
 	}
-	return weights, err
+	return weights, nil
 }
 
 func (h *Hearings) cards(ctx context.Context, from, to []byte) (cards []Card, err error) {

@@ -320,7 +320,7 @@ func (s *settling) undo(dec *abuse.Decision) {
 
 // step is what a decision puts in force.
 func (s *settling) step(dec *abuse.Decision) Step {
-	step := Step{Account: dec.Account, Decision: dec.ID, At: s.now, Action: dec.Action, Scope: dec.Scope, Until: dec.Until,
+	step := Step{Account: dec.Account, Decision: dec.ID, At: dec.At, Action: dec.Action, Scope: dec.Scope, Until: dec.Until,
 		Rule: dec.Rule, Carriers: s.carriers, Since: s.now}
 	if len(s.categories) > 0 {
 		step.Category = s.categories[0]

@@ -154,6 +154,19 @@ func TestShownIsBounded(t *testing.T) {
 	require.Equal(t, asStored(t, again), b.show(e))
 }
 
+// Rules that date their decisions otherwise, by the hour say, are found too.
+func TestShownOtherTime(t *testing.T) {
+	b := newBench(t, func(c *cases.Config) {
+		c.Decide = func(e abuse.Evidence, now time.Time) abuse.Decision {
+			d := decide(e, now)
+			d.At = now.Truncate(time.Hour)
+			return d
+		}
+	})
+	e := evidence("anna", strong(1, "messenger.example"))
+	require.Equal(t, asStored(t, b.recorded(e)), b.show(e))
+}
+
 // Where the service has not recorded its decisions, the step is what there is to show.
 func TestShownUnrecorded(t *testing.T) {
 	b := newBench(t)

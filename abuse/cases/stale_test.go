@@ -68,7 +68,8 @@ func TestStaleOverturn(t *testing.T) {
 		{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 3), Reviewer: "Ben"},
 	} {
 		b := newCourt(t, self, nil)
-		d := b.decide(t, brought("a", alleged(1, "messenger")))
+		b.decide(t, brought("a", alleged(1, "messenger")))
+		d := b.decide(t, brought("a", alleged(1, "messenger"))) // which is not the review's
 		c, err := b.Claim(ctx, b.only(t).ID, "Agatha")
 		require.NoError(t, err)
 		appeal, err := b.Open(ctx, "a", d.ID)
@@ -90,7 +91,8 @@ func TestStaleOverUpheld(t *testing.T) {
 	milder := cases.Resolution{Outcome: cases.Changed, Step: abuse.Limit, Until: session.AddDate(0, 0, 3)}
 	for _, late := range []cases.Resolution{overturned(cases.WrongPerson), milder, {Outcome: cases.Upheld}} {
 		b := newCourt(t, self, nil)
-		d := b.decide(t, brought("a", alleged(1, "messenger")))
+		b.decide(t, brought("a", alleged(1, "messenger")))
+		d := b.decide(t, brought("a", alleged(1, "messenger"))) // which is not the review's
 		c, err := b.Claim(ctx, b.only(t).ID, "Agatha")
 		require.NoError(t, err)
 		appeal, err := b.Open(ctx, "a", d.ID)

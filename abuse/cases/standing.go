@@ -210,7 +210,7 @@ func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, last *abuse.Dec
 		return false, nil
 	}
 	is := was
-	if is.Step.Action > abuse.None && is.Step.rests(base) {
+	if !is.Step.over(now) && is.Step.rests(base) {
 		is.Step = Step{}
 	}
 	if stands && is.Ruling.Action > abuse.None && is.Ruling.rests(base) {
@@ -308,10 +308,11 @@ func (h *Hearings) left(w abuse.Writer, c *Case, weighed *abuse.Decision, now ti
 
 // needed says whether the automatic step needs what was cleared by the answer that left it: a rule may
 // count signals, partners or origins that carry nothing; and where the step has gone with the answer,
-// whether what is left comes to one. The same step by the same carriers is not decided on again.
+// whether what is left comes to one. The same step by the same carriers is not decided on again, and nor is
+// one that had run out: relief does not begin it anew.
 func (h *Hearings) needed(r abuse.Reader, weighed *abuse.Decision, now time.Time) (bool, error) {
 	is, err := loadHeld(r, weighed.Account)
-	if err != nil {
+	if err != nil || !is.Step.IsZero() && is.Step.over(now) {
 		return false, err
 	}
 	all := evidenceOf(weighed)
@@ -323,7 +324,7 @@ func (h *Hearings) needed(r abuse.Reader, weighed *abuse.Decision, now time.Time
 		e = without(e, is.Ruling.saw)
 	}
 	d := h.cfg.Desk.cfg.Decide(e, now)
-	if is.Step.over(now) {
+	if is.Step.IsZero() {
 		return acts(d.Mode) && d.Action > abuse.None, nil
 	}
 	sooner := !d.Until.IsZero() && (is.Step.Until.IsZero() || d.Until.Before(is.Step.Until))

@@ -100,7 +100,8 @@ func TestStaleForm(t *testing.T) {
 			},
 		} {
 			b := newCourt(t, self, nil)
-			d := b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+			b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+			d := b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank"))) // which is not the review's
 			c, err := b.Claim(ctx, b.only(t).ID, "Agatha")
 			require.NoError(t, err)
 			free(b, d)

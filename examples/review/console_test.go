@@ -136,7 +136,7 @@ func TestPages(t *testing.T) {
 		require.Contains(t, body, want)
 	}
 	_, body = b.get("/partners")
-	for _, want := range []string{"market.example", "bank.example", "messenger.example", "0.66"} {
+	for _, want := range []string{"market.example", "bank.example", "messenger.example", "0.65"} {
 		require.Contains(t, body, want)
 	}
 	status, body := b.get("/case/" + uuid.NewString())

@@ -164,6 +164,7 @@ type office struct {
 	store    abuse.Store
 	desk     *cases.Desk
 	hearings *cases.Hearings
+	rules    *policy.Current
 	clock    func() time.Time
 }
 
@@ -172,7 +173,11 @@ type office struct {
 // wants to be reviewed. What is owed and what follows from an answer is left to the Work of the service's
 // own process. Of the made-up world it is the whole service.
 func newOffice(store abuse.Store, self string, clock func() time.Time, beside bool) (*office, error) {
-	rules, err := policy.Default().With(policy.Options{Self: self, Mode: abuse.Live})
+	set, err := policy.Default().With(policy.Options{Self: self, Mode: abuse.Live})
+	if err != nil {
+		return nil, err
+	}
+	rules, err := policy.NewCurrent(set)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +190,7 @@ func newOffice(store abuse.Store, self string, clock func() time.Time, beside bo
 		return nil, err
 	}
 	hearings, err := cases.NewHearings(cases.HearingsConfig{Desk: desk, Self: self, Key: key, Clock: clock, Console: beside})
-	return &office{store, desk, hearings, clock}, err
+	return &office{store, desk, hearings, rules, clock}, err
 }
 
 // figures are what the console shows and -json prints.

@@ -37,6 +37,7 @@ var words = template.FuncMap{
 	"percent": func(f float64) string { return strconv.FormatFloat(100*f, 'f', 0, 64) + " %" },
 	"weight":  func(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) },
 	"short":   func(id uuid.UUID) string { return id.String()[:8] },
+	"given":   func(id uuid.UUID) bool { return id != uuid.Nil },
 	"digest":  func(d abuse.Digest) string { return d.String()[:16] },
 	"account": account,
 	"why": func(s string) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestAppealsBehindReviews(t *testing.T) {
 	w := &world{office: b.office, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
 	w.made = 1000
 	var d abuse.Decision
-	for n, origins := 0, []string{"bank.example", "market.example", "messenger.example", "mail.example", "shop.example"}; n < shownCases+20; n++ {
+	for n, origins := 0, []string{"bank.example", "post.example", "messenger.example", "mail.example", "shop.example"}; n < shownCases+20; n++ {
 		w.clock.put(w.now.AddDate(0, 0, -n/40)) // within what is done in a day
 		var err error
 		d, err = w.decide(ctx, fmt.Sprint("many-", 'a'+n), w.signal(origins[n%5]))
@@ -35,6 +36,42 @@ func TestAppealsBehindReviews(t *testing.T) {
 	require.Greater(t, indexOf(b.queue(), appeal), shownCases)
 	_, body := b.get("/appeals")
 	require.Contains(t, body, "/case/"+appeal.ID.String())
+}
+
+// The scorecards move decisions: a partner who was often wrong goes less far than others by the same.
+func TestScorecardsCount(t *testing.T) {
+	b := newBrowser(t)
+	w := &world{office: b.office, clock: &worldClock{}, r: seeded(t), now: time.Now().UTC()}
+	w.made = 1000
+	w.clock.put(w.now)
+	for _, origin := range []string{"market.example", "messenger.example"} {
+		s := w.signal(origin)
+		d, err := w.decide(t.Context(), "by-"+origin, s)
+		require.NoError(t, err)
+		require.Equal(t, origin == "market.example", d.Action < abuse.Suspend, d.Action)
+	}
+}
+
+// Who had the other case about a decision sees where it was answered.
+func TestAnsweredInOther(t *testing.T) {
+	b := newBrowser(t)
+	h := b.office.hearings
+	appeals, err := h.Appeals(t.Context(), 10)
+	require.NoError(t, err)
+	n := slices.IndexFunc(appeals, func(c cases.Case) bool { return c.Kind == cases.Appeal })
+	appeal, err := h.Claim(t.Context(), appeals[n].ID, "Agatha")
+	require.NoError(t, err)
+	_, err = h.Resolve(t.Context(), appeal.ID, cases.Resolution{Version: appeal.Version, Reviewer: "Agatha", Outcome: cases.Upheld})
+	require.NoError(t, err)
+	all, err := h.Of(t.Context(), appeal.Decision.Account, 10)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	for _, c := range all {
+		status, body := b.get(caseURL(c.ID, ""))
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, c.Kind == cases.Review, strings.Contains(body, `/case/`+appeal.ID.String()+`">the other case`))
+		require.NotContains(t, body, "Your answer")
+	}
 }
 
 func indexOf(all []cases.Case, one cases.Case) int {

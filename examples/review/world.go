@@ -57,7 +57,8 @@ func newWorld(ctx context.Context, self string, now time.Time) (*office, error) 
 		return nil, err
 	}
 	w := &world{office: office, clock: clock, r: rand.New(rand.NewPCG(7, 5)), now: now.UTC().Truncate(time.Second)}
-	if err := errors.Join(w.past(ctx), w.week(ctx), w.appeals(ctx, self)); err != nil {
+	// Between the two a service asks for the scorecards, every hour say: who was often wrong goes less far.
+	if err := errors.Join(w.past(ctx), office.rules.Weigh(ctx, office.hearings.Weights), w.week(ctx), w.appeals(ctx, self)); err != nil {
 		return nil, err
 	}
 	clock.put(time.Time{})

@@ -92,3 +92,27 @@ func TestOneAnswerAlone(t *testing.T) {
 		require.Len(t, b.caseRows(t, 'q'), 1)
 	}
 }
+
+// Nor does a damaged review of the step that an answer leaves.
+func TestAnswerLeavesDamagedReview(t *testing.T) {
+	for _, console := range []bool{false, true} {
+		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.Suspend, 30), func(*cases.HearingsConfig) {})
+		who := b
+		if console {
+			who = newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
+		}
+		spam := alleged(1, "bank")
+		spam.Category = abuse.Spam
+		old := b.decide(t, brought("a", spam))
+		require.Less(t, old.Action, abuse.Suspend)
+		today := b.decide(t, brought("a", spam, alleged(2, "messenger")))
+		review := b.only(t)
+		require.Equal(t, today.ID, review.Decision.ID)
+		overwrite(t, b.store, abuse.Cases, append([]byte("r"), review.ID[:]...), "{")
+		appeal, err := b.Open(ctx, "a", old.ID)
+		require.NoError(t, err)
+		who.resolve(t, appeal.ID, overturned(cases.WrongSignal))
+		require.NoError(t, b.Work(ctx))
+		require.Equal(t, abuse.Suspend, b.action(t, "a"))
+	}
+}

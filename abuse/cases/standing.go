@@ -199,8 +199,7 @@ func (r *Resolution) softens(s *Step) bool {
 
 // leave leaves the step in force where it does not rest on the decision that the case is about: who
 // takes an old warning back does not lift the suspension of today. The decision's own signals carry
-// nothing any more, nor does what lies beneath the step and rests on them. Last is made zero where nothing
-// is to be decided on again.
+// nothing any more, nor does what lies beneath the step and rests on them.
 func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, last *abuse.Decision, step *Step, now time.Time) (bool, error) {
 	was, err := loadHeld(w, step.Account)
 	if err != nil {
@@ -221,9 +220,6 @@ func (h *Hearings) leave(w abuse.Writer, c *Case, r *Resolution, last *abuse.Dec
 	}
 	if err := is.replace(w, step.Account, was); err != nil {
 		return false, err
-	}
-	if was.Step.over(now) {
-		*last = abuse.Decision{} // swept or not: relief does not begin anew what had run out
 	}
 	cleared := *base
 	cleared.Explanation.Signals = slices.DeleteFunc(slices.Clone(base.Explanation.Signals), func(s abuse.Weighed) bool {

@@ -132,10 +132,15 @@ func TestLeftStepNeedsCleared(t *testing.T) {
 }
 
 // A step that has run out beneath a person's ruling does not begin anew because an old decision is taken
-// back, whether it rested on that or not.
+// back, whether it rested on that or not, and whether it was swept.
 func TestLeftEndedStaysEnded(t *testing.T) {
-	for _, rests := range []bool{false, true} {
+	for n := range 8 {
+		rests, swept := n&1 != 0, n&2 != 0
 		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.Suspend, 7), func(c *cases.HearingsConfig) {})
+		who := b
+		if n&4 != 0 {
+			who = newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
+		}
 		b.decide(t, brought("a", alleged(1, "messenger")))
 		b.resolve(t, b.only(t).ID, cases.Resolution{Outcome: cases.Changed, Step: abuse.Label, Until: session.AddDate(0, 0, 60)})
 		first := alleged(2, "bank")
@@ -147,11 +152,15 @@ func TestLeftEndedStaysEnded(t *testing.T) {
 		b.decide(t, brought("a", alleged(1, "messenger"), first, alleged(3, "market")))
 		require.Equal(t, abuse.Suspend, b.action(t, "a"))
 		b.clock.add(31 * aDay)
+		if swept {
+			require.NoError(t, b.desk.Sweep(ctx, func(context.Context, cases.Ended) error { return nil }))
+		}
 		require.Equal(t, abuse.Label, b.action(t, "a"))
 		appeal, err := b.Open(ctx, "a", old.ID)
 		require.NoError(t, err)
-		require.Equal(t, uuid.Nil, b.resolve(t, appeal.ID, overturned(cases.WrongSignal)).ID)
-		require.Equal(t, abuse.Label, b.action(t, "a"), rests)
+		require.Equal(t, uuid.Nil, who.resolve(t, appeal.ID, overturned(cases.WrongSignal)).ID)
+		require.NoError(t, b.Work(ctx))
+		require.Equal(t, abuse.Label, b.action(t, "a"), "rests %v, swept %v, console %v", rests, swept, who != b)
 	}
 }
 

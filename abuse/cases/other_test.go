@@ -92,3 +92,54 @@ func TestOneAnswerAlone(t *testing.T) {
 		require.Len(t, b.caseRows(t, 'q'), 1)
 	}
 }
+
+// Nor does a damaged review of the step that an answer leaves.
+func TestAnswerLeavesDamagedReview(t *testing.T) {
+	for _, console := range []bool{false, true} {
+		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.Suspend, 30), func(*cases.HearingsConfig) {})
+		who := b
+		if console {
+			who = newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
+		}
+		spam := alleged(1, "bank")
+		spam.Category = abuse.Spam
+		old := b.decide(t, brought("a", spam))
+		require.Less(t, old.Action, abuse.Suspend)
+		today := b.decide(t, brought("a", spam, alleged(2, "messenger")))
+		review := b.only(t)
+		require.Equal(t, today.ID, review.Decision.ID)
+		overwrite(t, b.store, abuse.Cases, append([]byte("r"), review.ID[:]...), "{")
+		appeal, err := b.Open(ctx, "a", old.ID)
+		require.NoError(t, err)
+		who.resolve(t, appeal.ID, overturned(cases.WrongSignal))
+		require.NoError(t, b.Work(ctx))
+		require.Equal(t, abuse.Suspend, b.action(t, "a"))
+	}
+}
+
+// Nor does relief that comes late begin anew what came in since the claim and has run out.
+func TestLateReliefBeginsNothing(t *testing.T) {
+	for n := range 4 {
+		swept, console := n&1 != 0, n&2 != 0
+		b := newCourtBy(t, abuse.NewMemory(), counting(abuse.Suspend, 7), func(*cases.HearingsConfig) {})
+		who := b
+		if console {
+			who = newCourtOn(t, b.store, self, cases.Limits{}, func(c *cases.HearingsConfig) { c.Console, c.Clock = true, b.clock.now })
+		}
+		b.decide(t, brought("a", alleged(1, "messenger")))
+		c, err := who.Claim(ctx, b.only(t).ID, "Agatha")
+		require.NoError(t, err)
+		b.decide(t, brought("a", alleged(1, "messenger"), alleged(2, "bank")))
+		b.clock.add(31 * aDay)
+		if swept {
+			require.NoError(t, b.desk.Sweep(ctx, func(context.Context, cases.Ended) error { return nil }))
+		}
+		require.Equal(t, abuse.None, b.action(t, "a"))
+		r := overturned(cases.WrongPerson)
+		r.Version, r.Reviewer = c.Version, "Agatha"
+		_, err = who.Resolve(ctx, c.ID, r)
+		require.NoError(t, err)
+		require.NoError(t, b.Work(ctx))
+		require.Equal(t, abuse.None, b.action(t, "a"), "swept %v, console %v", swept, console)
+	}
+}

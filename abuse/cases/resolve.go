@@ -88,7 +88,8 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 //
 // What has come in since the claim is not covered by such a late answer. It is decided on at once,
 // without the signals that were shown; if that comes to a step, the automatic decision follows the
-// person's and has a review of its own. So nobody holds up relief by sending more.
+// person's and has a review of its own. So nobody holds up relief by sending more. A step that had run
+// out before the answer does not begin anew by it.
 //
 // The answer to an appeal also closes the open review of the very same decision, and a review that
 // overturns it closes the open appeal, whoever has that in hand: with the same outcome and reviewer, and
@@ -119,8 +120,16 @@ func (h *Hearings) Resolve(ctx context.Context, id uuid.UUID, r Resolution) (d a
 		}
 		switch {
 		case c.Kind != Contested:
+			was, err := loadHeld(w, c.Decision.Account)
+			if err != nil {
+				return err
+			}
 			if d, weighed, err = h.answer(w, &c, &r, now); err != nil {
 				return err
+			}
+			swept := !weighed.Until.IsZero() && !now.Before(weighed.Until)
+			if was.Step.over(now) && (!was.Step.IsZero() || swept) {
+				weighed = abuse.Decision{} // relief does not begin anew what had run out
 			}
 			if err := h.learn(w, &c, &r, now); err != nil {
 				return err

@@ -91,6 +91,9 @@ func (h *Hearings) consider(w abuse.Writer, d *abuse.Decision, now time.Time) er
 	}
 	_, err = openCase(w, Case{ID: id, Kind: Review, Why: why,
 		Opened: now.UTC(), Due: now.UTC().Add(h.cfg.ReviewWithin), Decision: *d})
+	if errors.Is(err, abuse.ErrStoreDamaged) {
+		return nil // it is this one that is damaged, and in the queue as such
+	}
 	return err
 }
 

@@ -35,7 +35,7 @@ type Answer struct {
 // are forgotten, and identifiers that were enrolled for it before are not asked for again. What is
 // not of the agreement's kinds is left out, and so is everything where the user has opted out. Of two checks
 // of one account at the same time neither forgets what the other has brought: a check is owed then, which
-// asks [Accounts] what the account has.
+// asks [Accounts] what the account has. So it is where the other has taken away what this one has.
 //
 // If the partner is down, does not answer within CheckTimeout or has nothing left of the day's
 // budget, FailOpen stores that a check is owed before it returns a pending answer, and FailClosed
@@ -146,7 +146,7 @@ type subject struct {
 	left     []byte               // the stamp after the Update
 	paid     map[asking]linkage.Kept
 	seen     []holding // what the account held before anybody was asked; nil: it was not looked at
-	torn     bool      // another check has brought something else meanwhile
+	torn     bool      // another check has brought or taken away something meanwhile
 	outdated bool      // by a check that was made meanwhile
 	decide   bool
 	facts    facts

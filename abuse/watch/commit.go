@@ -351,7 +351,7 @@ func (r *Receiver) unmoved(rd abuse.Reader, active, targets []*course) (owing bo
 // tidy unenrols what the account no longer has, and moves what it has at another place.
 func (r *Receiver) tidy(w abuse.Writer, old *oldLog, l *ledger, s *subject, active []*course) error {
 	held, err := holdingsOf(w, s.account)
-	if err != nil || len(held) == 0 {
+	if err != nil || len(held) == 0 && len(s.seen) == 0 {
 		return err
 	}
 	type named struct {
@@ -366,6 +366,16 @@ func (r *Receiver) tidy(w abuse.Writer, old *oldLog, l *ledger, s *subject, acti
 			for i, id := range s.ids {
 				places[named{c.number + uint64(slot), k.Token(id)}] = s.places[i]
 			}
+		}
+	}
+	still := map[named]bool{} // else another check has taken it away meanwhile, or Remove
+	for _, h := range held {
+		still[named{h.generation, h.token}] = true
+	}
+	for _, h := range s.seen {
+		if by := (named{h.generation, h.token}); !still[by] {
+			_, has := places[by]
+			s.torn = s.torn || has
 		}
 	}
 	var matches []*match

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -404,5 +405,43 @@ func TestBaseAgainUnderSignUps(t *testing.T) {
 			w.settle()
 			w.check()
 		})
+	}
+}
+
+// meanwhile is a store in which something happens right after the next View.
+type meanwhile struct {
+	abuse.Store
+	do func()
+}
+
+func (s *meanwhile) View(ctx context.Context, f func(abuse.Reader) error) error {
+	err := s.Store.View(ctx, f)
+	if do := s.do; do != nil {
+		s.do = nil
+		do()
+	}
+	return err
+}
+
+// An era that another process ends while this one is about to read its keys has ended, and no key was lost.
+func TestEndedBeforeItIsOpened(t *testing.T) {
+	for _, ended := range []bool{true, false} {
+		w := newTown(t, linkage.ProtocolEC)
+		require.NoError(t, w.base(0))
+		e := w.course().era
+		clear(w.rec.courses)
+		w.rec.cfg.Store = &meanwhile{w.mine, func() {
+			if ended {
+				require.NoError(t, w.mine.Update(t.Context(), func(x abuse.Writer) error { return retire(x, e) }))
+			}
+			require.NoError(t, w.rec.erase(e))
+		}}
+		all, err := w.rec.active(t.Context())
+		require.Empty(t, all)
+		if ended {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, ErrVault)
+		}
 	}
 }

@@ -130,11 +130,11 @@ func (t *intake) lookUp(w abuse.Writer, all []candidateTag, out *stretchResult) 
 	if err != nil {
 		return nil, err
 	}
-	wide := 0
+	wide, several := 0, slices.ContainsFunc(all, func(c candidateTag) bool { return c.record != all[0].record })
 	for i := range found {
 		wide += len(found[i])
 	}
-	if wide > t.r.atOnce && slices.ContainsFunc(all, func(c candidateTag) bool { return c.record != all[0].record }) {
+	if wide > t.r.atOnce && several {
 		return nil, errWide
 	}
 	if err := t.holders(w, tags, found); err != nil {
@@ -148,6 +148,8 @@ func (t *intake) lookUp(w abuse.Writer, all []candidateTag, out *stretchResult) 
 	for i, c := range all {
 		switch {
 		case of[i] < 0:
+		case len(hits) > t.r.atOnce && several:
+			return nil, errWide // as of signals that all have, revised under one tag
 		case !later[i]:
 			for _, h := range tags[of[i]].holders {
 				hits = append(hits, hit{c, h.enrolment, h.token})
@@ -278,8 +280,7 @@ func (g *tagHit) known(hits []hit, c candidateTag, items [][]byte) ([]hit, error
 			return nil, damaged("alias")
 		}
 		if i, ok := g.where[account]; ok {
-			h := &g.holders[i]
-			hits = append(hits, hit{c, h.enrolment, h.token})
+			hits = append(hits, hit{c, g.holders[i].enrolment, g.holders[i].token})
 		}
 	}
 	return hits, nil

@@ -101,3 +101,33 @@ func TestWideBesideLate(t *testing.T) {
 		return err
 	}), errWide)
 }
+
+// Signals that many accounts have may all be revised under one tag: that too is not in memory at once.
+func TestSameTagRevised(t *testing.T) {
+	const accounts, signals, atOnce = 130, 12, 140
+	id := phoneOf(t, 3)
+	most, long := 0, 0
+	w := newLiar(t, func(l *linkage.Limits) { l.SignalsPerIdentifier = signals }, func(w *town) {
+		w.mine, w.atOnce = widest{w.mine, &most, &long}, atOnce
+		for i := range accounts {
+			w.people.put(fmt.Sprint("p-", i), id)
+		}
+	})
+	for _, op := range []linkage.Operation{linkage.Add, linkage.Revise} {
+		var all []linkage.Sealed
+		for n := range signals {
+			nth := uint16(n)
+			if op == linkage.Revise {
+				nth = 0
+			}
+			all = append(all, w.record(op, n, uint64(op), nth, id))
+		}
+		most, long = 0, 0
+		require.NoError(t, w.rec.accept(t.Context(), w.c, w.batch(w.now(), 0, all...)))
+	}
+	require.Positive(t, long)
+	require.LessOrEqual(t, long, 2*atOnce, "in an Update")
+	_, err := w.decider.Step(t.Context())
+	require.NoError(t, err)
+	require.Len(t, w.of("p-7"), signals)
+}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -158,14 +159,29 @@ func (r *Receiver) active(ctx context.Context) ([]*course, error) {
 		}
 		c := have[e.number]
 		if c == nil {
-			if c, err = r.open(e); err != nil {
-				return nil, err
+			var opened error
+			if c, opened = r.open(e); opened != nil {
+				if active, err := r.isActive(ctx, e); err != nil || active {
+					return nil, errors.Join(opened, err)
+				}
+				continue // another process has ended it since, and erased its keys
 			}
 		}
 		r.courses[e.number] = c
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// isActive says whether an era that was is still followed.
+func (r *Receiver) isActive(ctx context.Context, e era) (active bool, err error) {
+	row := e.row()
+	err = r.cfg.Store.View(ctx, func(rd abuse.Reader) error {
+		have, err := get(rd, abuse.Generations, row.Key)
+		active = bytes.Equal(have, row.Value)
+		return err
+	})
+	return active, err
 }
 
 // open reads an era's keys.

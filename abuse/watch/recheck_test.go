@@ -209,6 +209,34 @@ func TestCheckBesideCheck(t *testing.T) {
 	}
 }
 
+// What another has taken away meanwhile, because the account did not have it then, is asked for again.
+func TestCheckBesideLoss(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		w := newTown(t, linkage.ProtocolEC)
+		require.NoError(t, w.base(0))
+		w.report(1, 1, ids(t, 1))
+		w.settle()
+		w.people.put("a", ids(t, 1))
+		_, err := w.rec.Check(t.Context(), "a", w.people.all["a"])
+		require.NoError(t, err)
+		w.people.put("a", ids(t, 1), ids(t, 3))
+		w.rec.cfg.Partner = &eager{w.partner, func() {
+			if removed {
+				require.NoError(t, w.rec.Remove(t.Context(), "a"))
+				return
+			}
+			_, err := w.rec.Check(t.Context(), "a", []hashing.Identifier{ids(t, 2)})
+			require.NoError(t, err)
+		}}
+		_, err = w.rec.Check(t.Context(), "a", w.people.all["a"])
+		require.NoError(t, err)
+		w.at.Add(int64(recheckLater.Seconds()))
+		w.settle()
+		w.check()
+		require.Len(t, w.known(), 1)
+	}
+}
+
 // An account that comes twice in one call has what it has the last time.
 func TestEnrolTwice(t *testing.T) {
 	w := newTown(t, linkage.ProtocolEC)

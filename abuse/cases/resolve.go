@@ -83,8 +83,8 @@ func (r *Resolution) check(c *Case, now time.Time) error {
 // It is [ErrMoved] where by now the step, the person's ruling above it or what carries them is
 // another; and, if it would make the step harsher or let it last longer, where anything else has
 // changed. An answer that takes the step back may come late, unless another person has put a step
-// on the account meanwhile, or upheld the one that there was. So may one that makes it milder, as long as the step is as harsh as it
-// was and nothing that carried it was withdrawn.
+// on the account meanwhile, or upheld the one that there was. So may one that makes it milder, as
+// long as the step is as harsh as it was and nothing that carried it was withdrawn.
 //
 // What has come in since the claim is not covered by such a late answer. It is decided on at once,
 // without the signals that were shown; if that comes to a step, the automatic decision follows the
